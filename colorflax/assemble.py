@@ -1,0 +1,103 @@
+"""A config becomes a run: photographs, embeddings, a task, and what to remember.
+
+`run.json` in the run's folder says what the run is: its config, its photographs, which
+weights its backbone had. A second start with the same command finds it and goes on; a
+start that would be another run in the same folder is refused with the difference named.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from colorflax import __version__, config, features, files, gamut
+from colorflax.data import photographs, pipeline
+from colorflax.data.photographs import Photograph
+from colorflax.data.pipeline import HostBatch
+from colorflax.errors import UserError
+from colorflax.tasks import Colorization, Task, split
+
+# What may differ when a run goes on: how long, how often, how fast.
+_FREE = {
+    "train": {"steps", "log_every", "eval_every", "save_every", "keep", "parallel"},
+    "data": {"threads", "workers"},
+}
+_PRIOR_VIEWS = 1_000
+
+
+class Run(NamedTuple):
+    """Everything the loop needs."""
+
+    task: Task
+    about: dict[str, Any]  # goes into run.json and every checkpoint
+    title: str  # of the table
+    training_batches: Callable[[int], Iterator[HostBatch]]  # from a step on
+    evaluation_batches: Callable[[], Iterator[HostBatch]]
+
+
+def assemble(settings: config.Config, workdir: Path) -> Run:
+    """Find the photographs, embed them, and build the task.
+
+    Raises:
+        UserError: photographs or weights cannot be had, or `workdir` holds another run.
+    """
+    config.check_devices(settings, jax.device_count(), jax.process_count())
+    before = _remembered(workdir)
+    if before is not None:
+        _same_config(before["config"], settings.to_dict(), workdir)
+    training = photographs.find(settings.data, "train")
+    validation = photographs.find(settings.data, "validation")
+    about: dict[str, Any] = {
+        "colorflax": __version__,
+        "config": settings.to_dict(),
+        "photographs": _fingerprint(training) + _fingerprint(validation),
+    }
+    if before is not None and before["photographs"] != about["photographs"]:
+        raise UserError(
+            f"{workdir}: the photographs of {settings.data.source} have changed since "
+            "this run began; name another --workdir for a new run"
+        )
+    weights = before and before["features"]
+    embedded, about["features"] = _embed([*training, *validation], settings, weights)
+    share = dict(process=jax.process_index(), processes=jax.process_count())
+
+    def training_batches(start: int) -> Iterator[HostBatch]:
+        return pipeline.training_batches(
+            training, None if embedded is None else embedded[: len(training)],
+            settings.data, seed=settings.seed, batch_size=settings.train.batch_size,
+            start=start, **share,
+        )  # fmt: skip
+
+    def evaluation_batches() -> Iterator[HostBatch]:
+        return pipeline.evaluation_batches(
+            validation, None if embedded is None else embedded[len(training) :],
+            settings.data, batch_size=settings.train.batch_size, **share,
+        )  # fmt: skip
+
+    prior = None
+    if settings.objective.name == "classification" and settings.objective.rebalance < 1:
+        if before is not None:
+            prior = np.asarray(before["prior"])
+        elif settings.objective.prior:
+            prior = _read_prior(Path(settings.objective.prior))
+        else:
+            views = -(-_PRIOR_VIEWS // settings.train.batch_size)
+            prior = _estimate_prior(
+                itertools.islice(training_batches(0), views), settings.model.stride
+            )
+        about["prior"] = [float(share) for share in prior]
+    files.write(workdir / "run.json", json.dumps(about, indent=1).encode())
+    known = settings.data.source == "builtin"
+    which = "the ones trained on" if known else "none of them trained on"
+    return Run(
+        task=Colorization.build(settings, prior),
+        about=about,
+        title=f"{len(validation)} photographs, {which}, at {settings.data.size} px",
+        training_batches=training_batches,
+        evaluation_batches=evaluation_batches,
+    )

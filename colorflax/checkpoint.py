@@ -1,0 +1,156 @@
+"""Checkpoints on disk. The only room that knows Orbax."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as policies
+
+from colorflax.errors import UserError
+
+_FOLDER = "checkpoints"
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds for use after training."""
+
+    path: Path
+    step: int
+    about: dict[str, Any]  # config, weights of the backbone, version
+    params: Any
+
+
+class Checkpoints:
+    """The checkpoints of one run: the newest few, and the one with the lowest score.
+
+    Saving happens in the background; a checkpoint appears under its final name only
+    when it is complete, so a run killed at any moment leaves whole ones.
+    """
+
+    def __init__(self, workdir: Path, *, keep: int):
+        best = policies.BestN(
+            get_metric_fn=_score,
+            reverse=True,  # the lowest last, where Orbax looks for the best
+            n=1,
+            keep_checkpoints_without_metrics=False,
+        )
+        newest = policies.LatestN(n=keep)
+        self._manager = _open(
+            workdir / _FOLDER,
+            preservation_policy=policies.AnyPreservationPolicy([newest, best]),
+            cleanup_tmp_directories=True,
+        )
+
+    def save(
+        self, step: int, state: Any, about: Mapping[str, Any], score: float | None
+    ) -> None:
+        """Save `state` as of `step`; `score` (lower is better) if it has one."""
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(dict(about))
+            ),
+            metrics=None if score is None else {"score": score},
+            force=True,
+        )
+
+    def latest(self) -> int | None:
+        """The newest complete step."""
+        return self._manager.latest_step()
+
+    def about(self, step: int) -> dict[str, Any]:
+        """The notes saved with a step."""
+        args = ocp.args.Composite(about=ocp.args.JsonRestore())
+        return dict(self._manager.restore(step, args=args)["about"])
+
+    def restore(self, step: int, like: Any) -> Any:
+        """The state of a step, laid out over devices as `like` is."""
+        target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+        return self._manager.restore(step, args=args)["state"]
+
+    def close(self) -> None:
+        """Wait until everything is on disk."""
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+
+def load(path: Path) -> Saved:
+    """Open a checkpoint for use: parameters without the optimiser, on one device.
+
+    Args:
+        path: a run's folder, for its best checkpoint; or one checkpoint in it, such as
+            RUN/checkpoints/400.
+
+    Raises:
+        UserError: there is no checkpoint, or it cannot be read.
+    """
+    named = path.parent.name == _FOLDER and path.name.isdigit()
+    root = path.parent if named else path / _FOLDER
+    if not root.is_dir():
+        raise UserError(
+            f"{path}: no checkpoint here; train one with "
+            "python -m colorflax.main --config=configs/fusion.py"
+        )
+    manager = _open(root, read_only=True)
+    step = int(path.name) if named else manager.best_step() or manager.latest_step()
+    if step not in manager.all_steps():
+        raise UserError(f"{path}: no complete checkpoint here")
+    try:
+        items = ocp.args.Composite(
+            about=ocp.args.JsonRestore(), state=_only_params(manager, step)
+        )
+        restored = manager.restore(step, args=items)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{root / str(step)}: a damaged checkpoint ({_first_line(error)}); "
+            f"take another one in {root}"
+        ) from None
+    finally:
+        manager.close()
+    about, params = dict(restored["about"]), restored["state"]["params"]
+    return Saved(root / str(step), step, about, params)
+
+
+def _open(root: Path, **options: Any) -> ocp.CheckpointManager:
+    return ocp.CheckpointManager(
+        root.absolute(),
+        item_names=("state", "about"),
+        # Without best_fn Orbax neither writes scores down nor reads them.
+        options=ocp.CheckpointManagerOptions(
+            best_fn=_score, best_mode="min", **options
+        ),
+        item_handlers={
+            "state": ocp.PyTreeCheckpointHandler(),
+            "about": ocp.JsonCheckpointHandler(),
+        }
+        if options.get("read_only")
+        else None,
+    )
+
+
+def _score(metrics: Mapping[str, float]) -> float:
+    return metrics["score"]
+
+
+def _only_params(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:
+    stored = manager.item_metadata(step)["state"].tree["params"]
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    target = {
+        "params": jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), stored
+        )
+    }
+    return ocp.args.PyTreeRestore(
+        item=target,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(target),
+        partial_restore=True,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:200]

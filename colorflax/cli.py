@@ -1,0 +1,53 @@
+"""How a command starts and how it fails: one line on stderr, never a traceback."""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+from colorflax.errors import UserError
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> None:
+    """`absl.app.run`, with bad flags and `UserError` as one line each.
+
+    Exit codes: what `main` returns; 1 for a `UserError`; 2 for bad flags; 130 for
+    Ctrl-C.
+    """
+    # The libraries below us log much through absl; ours is plain lines.
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    ours = logging.getLogger("colorflax")
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
+    if not ours.handlers:
+        ours.addHandler(logging.StreamHandler(sys.stderr))
+    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+
+
+def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -> None:
+    try:
+        sys.exit(main(argv))
+    except UserError as error:
+        complain(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        complain("stopped")
+        sys.exit(130)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        return list(flags.FLAGS(list(argv)))
+    except (flags.Error, UserError, OSError, ValueError, TypeError) as error:
+        complain(error)
+    except (AttributeError, KeyError) as error:
+        # What ml_collections raises for --config.unknown=1, name and guess inside.
+        complain(f"unknown setting in a --config flag: {error.args[0]}")
+    sys.exit(2)
+
+
+def complain(problem: object) -> None:
+    """One line on stderr, whatever line breaks a message brings."""
+    print("colorflax:", " ".join(str(problem).split()), file=sys.stderr)

@@ -1,0 +1,200 @@
+"""A ConfigDict becomes frozen dataclasses; every cross-field rule lives here.
+
+Reading a config has no side effects. Each knob is declared once, with its type and
+unit. What is misspelt, missing, of the wrong type or impossible in combination is a
+`UserError` of one line, raised before any data is read or anything is compiled.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin
+
+from ml_collections import ConfigDict
+
+from colorflax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model:
+    """Which network, and at which stride its head stops."""
+
+    name: Literal["fusion"]
+    stride: int  # pixels of the photograph per pixel of the head: 2 or 4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What the head means: two numbers, or a distribution over 313 ab bins."""
+
+    name: Literal["regression", "classification"]
+    rebalance: float  # classification: share of the uniform prior, 0.5 in the paper;
+    # 1 weighs all pixels alike
+    prior: str  # classification: .npy file with 313 shares; "" estimates it at start
+    temperature: float  # classification: T of the annealed mean, 0.38 in the paper
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Features:
+    """The frozen backbone whose embedding steers the network."""
+
+    name: Literal["none", "inception_resnet_v2"]
+    weights: Literal["imagenet", "random"]
+    on_missing: Literal["random", "error"]  # where the weights cannot be had
+    seed: int  # of random weights
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data:
+    """Where photographs come from and what the network sees of them."""
+
+    source: str  # builtin, or folder:DIR
+    validation_percent: float  # of a folder, chosen by content
+    fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
+    short_side: int  # px after resizing, before the crop (fit=crop)
+    size: int  # px, the square that the network sees
+    flip: bool  # mirror half of the training views
+    threads: int  # decoding at the same time in this process
+    workers: int  # decoding processes; 0 decodes in this one
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optim:
+    """Adam."""
+
+    learning_rate: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """How long, how many at once, and when to look and to save."""
+
+    steps: int
+    batch_size: int  # photographs per step, over all devices and processes
+    parallel: Literal["jit", "pmap"]
+    log_every: int  # steps
+    eval_every: int  # steps; also after the last one
+    save_every: int  # steps; also after the last one
+    keep: int  # newest checkpoints kept, beside the best
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """One run."""
+
+    seed: int
+    model: Model
+    objective: Objective
+    features: Features
+    data: Data
+    optim: Optim
+    train: Train
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dictionaries, as JSON holds them."""
+        return dataclasses.asdict(self)
+
+
+def parse(values: Mapping[str, Any] | ConfigDict) -> Config:
+    """A ConfigDict or nested dictionaries -> a checked `Config`."""
+    config: Config = _parse(Config, values, "config")
+    _check(config)
+    return config
+
+
+def check_devices(config: Config, devices: int, processes: int) -> None:
+    """Raise `UserError` unless the batch divides over devices and processes."""
+    batch = config.train.batch_size
+    for count, what in ((devices, "devices"), (processes, "processes")):
+        if batch % count:
+            raise UserError(
+                f"config.train.batch_size={batch} does not divide over {count} {what}; "
+                f"take a multiple, for example {-(-batch // count) * count}"
+            )
+
+
+def _parse(kind: type, values: Any, path: str) -> Any:
+    if not isinstance(values, Mapping | ConfigDict):
+        raise UserError(f"{path} should hold keys and values, not {values!r}")
+    given = dict(values.items())
+    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    for name in given:
+        if name not in fields:
+            raise UserError(
+                f"{path}.{name} is not a known setting; {path} has {', '.join(fields)}"
+            )
+    for name in fields:
+        if name not in given:
+            raise UserError(f"{path}.{name} is missing from the config")
+    return kind(**{n: _value(fields[n], given[n], f"{path}.{n}") for n in fields})
+
+
+def _value(kind: Any, value: Any, path: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _parse(kind, value, path)
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            choices = " or ".join(get_args(kind))
+            raise UserError(f"{path} should be {choices}, not {value!r}")
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise UserError(f"{path} should be {kind.__name__}, not {value!r}")
+    return value
+
+
+def _check(c: Config) -> None:
+    def need(holds: bool, message: str) -> None:
+        if not holds:
+            raise UserError(message)
+
+    for path, value in (
+        ("data.size", c.data.size),
+        ("data.threads", c.data.threads),
+        ("train.steps", c.train.steps),
+        ("train.batch_size", c.train.batch_size),
+        ("train.log_every", c.train.log_every),
+        ("train.eval_every", c.train.eval_every),
+        ("train.save_every", c.train.save_every),
+        ("train.keep", c.train.keep),
+    ):
+        need(value >= 1, f"config.{path} should be at least 1, not {value}")
+    need(c.data.workers >= 0, "config.data.workers cannot be negative")
+    for path, seed in (("seed", c.seed), ("features.seed", c.features.seed)):
+        need(0 <= seed < 2**32, f"config.{path} should be in 0..2**32-1, not {seed}")
+    need(
+        c.data.source == "builtin" or c.data.source.startswith("folder:"),
+        f"config.data.source={c.data.source!r} should be builtin or folder:DIR",
+    )
+    need(
+        0 <= c.data.validation_percent < 100,
+        "config.data.validation_percent should be at least 0 and below 100, "
+        f"not {c.data.validation_percent:g}",
+    )
+    need(
+        c.data.fit == "pad" or c.data.short_side >= c.data.size,
+        f"config.data.short_side={c.data.short_side} is smaller than the "
+        f"config.data.size={c.data.size} that is cropped from it",
+    )
+    need(
+        c.optim.learning_rate > 0,
+        f"config.optim.learning_rate should be positive, not {c.optim.learning_rate:g}",
+    )
+    need(
+        0 <= c.objective.rebalance <= 1,
+        f"config.objective.rebalance should be in 0..1, not {c.objective.rebalance:g}",
+    )
+    need(
+        c.objective.temperature > 0,
+        "config.objective.temperature should be positive, "
+        f"not {c.objective.temperature:g}",
+    )
+    need(
+        c.model.stride in (2, 4),
+        f"config.model.stride should be 2 or 4, not {c.model.stride}",
+    )
+    need(
+        c.objective.name != "classification" or c.model.stride == 4,
+        "config.objective.name=classification needs --config.model.stride=4: "
+        "313 channels are carried at a quarter of the resolution",
+    )

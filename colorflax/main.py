@@ -1,0 +1,40 @@
+"""Train a network: python -m colorflax.main --config=configs/fusion.py."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from colorflax import assemble, cli, config, evaluate, train
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", help_string="a file with get_config(), such as configs/fusion.py"
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "folder of the run; runs/NAME_OF_THE_CONFIG if not given"
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Train, then say how well it went and what to do next."""
+    if len(argv) > 1:
+        raise cli.UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    file = config_flags.get_config_filename(flags.FLAGS["config"])
+    if not file:
+        raise cli.UserError("name a config, for example --config=configs/fusion.py")
+    settings = config.parse(_CONFIG.value)
+    name = Path(file.split(":")[0]).stem
+    workdir = Path(_WORKDIR.value or f"runs/{name}")
+    run = assemble.assemble(settings, workdir)
+    numbers = train.train(run, settings, workdir)
+    print(evaluate.table(numbers, run.title))
+    print(f"Pictures (grey | output | truth): {workdir}/pictures")
+    print(
+        "Colour a photograph: "
+        f"python -m colorflax.colorize --checkpoint={workdir} PHOTO.jpg"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,73 @@
+"""The fusion network of Deep Koalarization (arXiv 1712.03400, section 2)."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from colorflax.resample import repeat
+
+
+class Fusion(nn.Module):
+    """Encoder, a global embedding fused at every position, decoder.
+
+    Eight convolutions take L to 1/8 of its size; the embedding of the whole photograph
+    joins there; the decoder returns to `stride`. 6,574,050 parameters with two channels
+    at stride 2 and a 1001-long embedding. Sizes that eight does not divide are rounded
+    up inside and cropped on the way out.
+
+    Attributes:
+        channels: of the head, which is linear: the objective says what it means.
+        stride: 2 as in the paper, or 4, which leaves out the last decoder stage.
+    """
+
+    channels: int
+    stride: int = 2
+
+    @nn.compact
+    def __call__(
+        self,
+        L: Float[Array, "b h w 1"],
+        embedding: Float[Array, "b e"] | None = None,
+    ) -> Float[Array, "b h_s w_s {self.channels}"]:
+        """L in [0, 100] -> the head, at ceil(h / stride) x ceil(w / stride)."""
+        x = L / 50 - 1
+        sizes = [x.shape[1:3]]
+        for features, stride in (
+            (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)
+        ):  # fmt: skip
+            x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
+            if stride == 2:
+                sizes.append(x.shape[1:3])
+        x = nn.relu(_Fuse(256, name="fuse")(x, embedding))
+        x = nn.relu(nn.Conv(128, (3, 3))(x))
+        x = repeat(x, 2, sizes[2])
+        x = nn.relu(nn.Conv(64, (3, 3))(x))
+        x = nn.relu(nn.Conv(64, (3, 3))(x))
+        if self.stride == 2:
+            x = repeat(x, 2, sizes[1])
+            x = nn.relu(nn.Conv(32, (3, 3))(x))
+        return nn.Conv(self.channels, (3, 3), name="head")(x)
+
+
+class _Fuse(nn.Module):
+    """A 1x1 convolution over [image features, embedding tiled at every position].
+
+    The tiled part of that convolution is the same everywhere, so it is one product per
+    photograph, broadcast: the wide concatenated tensor never exists.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], embedding: Float[Array, "b e"] | None
+    ) -> Float[Array, "b h w {self.features}"]:
+        c, e = x.shape[-1], 0 if embedding is None else embedding.shape[-1]
+        # One kernel, initialised at the fan-in of the concatenation.
+        kernel = self.param("kernel", nn.linear.default_kernel_init, (c + e, self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x = jnp.einsum("bhwc,cf->bhwf", x, kernel[:c])
+        if embedding is not None:
+            bias = (embedding @ kernel[c:])[:, None, None, :] + bias[None, None, None, :]
+            return x + bias
+        return x + bias[None, None, None, :]

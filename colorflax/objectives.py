@@ -1,0 +1,157 @@
+"""Objectives: what a network's head means, what it costs, how it becomes ab.
+
+An objective is a value. It says how many channels the head has, gives one cost per
+example, and decodes the head to colour; it never knows which network made the head.
+"""
+
+import dataclasses
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from colorflax import config, gamut
+from colorflax.resample import pool, repeat
+
+
+class Objective(Protocol):
+    """Head channels, cost of an example, and colour."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of the head."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the photograph per pixel of the head."""
+        ...
+
+    def loss(
+        self, head: Float[Array, "b h_s w_s q"], ab: Float[Array, "b h w 2"]
+    ) -> Float[Array, " b"]:
+        """Cost of each example; neither summed nor averaged over examples."""
+        ...
+
+    def decode(
+        self, head: Float[Array, "b h_s w_s q"]
+    ) -> Float[Array, "b h_s w_s 2"]:
+        """The ab that the head stands for, at the head's own size."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression:
+    """Squared error on ab / 127, through tanh (arXiv 1712.03400, section 2.2).
+
+    The head is repeated to the photograph's size before it is compared, as the paper's
+    network ends in a nearest-neighbour doubling. The cost of an example is the mean
+    over its pixels and both channels.
+    """
+
+    stride: int = 2
+    scale: float = 127.0
+    channels: int = dataclasses.field(default=2, init=False)
+
+    def loss(
+        self, head: Float[Array, "b h_s w_s 2"], ab: Float[Array, "b h w 2"]
+    ) -> Float[Array, " b"]:
+        """Mean squared error of each example, in units of 127 ab."""
+        output = repeat(jnp.tanh(head), self.stride, ab.shape[1:3])
+        return jnp.mean(jnp.square(output - ab / self.scale), axis=(1, 2, 3))
+
+    def decode(self, head: Float[Array, "b h_s w_s 2"]) -> Float[Array, "b h_s w_s 2"]:
+        """Ab within +-127."""
+        return self.scale * jnp.tanh(head)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Classification:
+    """Cross-entropy against soft-encoded ab bins (arXiv 1603.08511, section 2).
+
+    The target of a pixel of the head is the mean colour of the pixels it covers,
+    spread over the 5 bins around it. The cost of an example is the mean over its
+    pixels, in nats, each pixel weighted by how rare its colour is where
+    `rebalancing` is given.
+
+    Attributes:
+        stride: pixels of the photograph per pixel of the head.
+        temperature: T of the annealed mean that decodes; near 0 the likeliest colour,
+            1 the mean of the distribution.
+        rebalancing: (313,) weights, from `gamut.rebalancing_weights`; or None.
+    """
+
+    stride: int = 4
+    temperature: float = 0.38
+    rebalancing: np.ndarray | None = None
+    channels: int = dataclasses.field(default=313, init=False)
+
+    def loss(
+        self, head: Float[Array, "b h_s w_s 313"], ab: Float[Array, "b h w 2"]
+    ) -> Float[Array, " b"]:
+        """Mean cross-entropy of each example, in nats."""
+        indices, weights = gamut.soft_encode(pool(ab, self.stride))
+        cost = sparse_cross_entropy(head, indices, weights)
+        if self.rebalancing is not None:
+            cost = cost * jnp.asarray(self.rebalancing)[indices[..., 0]]
+        return jnp.mean(cost, axis=(1, 2))
+
+    def decode(
+        self, head: Float[Array, "b h_s w_s 313"]
+    ) -> Float[Array, "b h_s w_s 2"]:
+        """The annealed mean of the bins."""
+        return gamut.annealed_mean(head, self.temperature)
+
+
+@jax.custom_vjp
+def sparse_cross_entropy(
+    logits: Float[Array, "*batch q"],
+    indices: Int[Array, "*batch k"],
+    weights: Float[Array, "*batch k"],
+) -> Float[Array, "*batch"]:
+    """-sum_k w_k log softmax(logits)[i_k], in nats; no dense target is formed.
+
+    Its gradient is softmax(logits) * sum(w) minus w at the k indices, written in one
+    pass: besides the logits and their gradient nothing of that size is kept, where
+    plain differentiation would keep the softmax as well.
+    """
+    cost, _ = _cross_entropy(logits, indices, weights)
+    return cost
+
+
+def _cross_entropy(
+    logits: Array, indices: Array, weights: Array
+) -> tuple[Array, tuple[Array, ...]]:
+    log_z = jax.nn.logsumexp(logits, axis=-1, keepdims=True)
+    nats = log_z - jnp.take_along_axis(logits, indices, axis=-1)
+    return jnp.sum(weights * nats, axis=-1), (logits, indices, weights, log_z, nats)
+
+
+def _cross_entropy_gradient(
+    saved: tuple[Array, ...], g: Array
+) -> tuple[Array, None, Array]:
+    logits, indices, weights, log_z, nats = saved
+    total = jnp.sum(weights, axis=-1, keepdims=True)
+    bins = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    gradient = jnp.exp(logits - log_z) * total
+    for k in range(indices.shape[-1]):
+        hit = bins == indices[..., k, None]
+        gradient = gradient - jnp.where(hit, weights[..., k, None], 0.0)
+    return g[..., None] * gradient, None, g[..., None] * nats
+
+
+sparse_cross_entropy.defvjp(_cross_entropy, _cross_entropy_gradient)
+
+
+def build(settings: config.Objective, stride: int, prior: np.ndarray | None) -> Objective:
+    """The objective that `settings` names; `prior` are shares of the 313 bins."""
+    if settings.name == "regression":
+        return Regression(stride=stride)
+    weights = None
+    if prior is not None and settings.rebalance < 1:
+        weights = gamut.rebalancing_weights(prior, settings.rebalance)
+    return Classification(
+        stride=stride, temperature=settings.temperature, rebalancing=weights
+    )

@@ -1,0 +1,99 @@
+"""A checkpoint becomes a function from picture to coloured picture."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from colorflax import checkpoint, config, features
+from colorflax.data.views import scale_to_short_side
+from colorflax.tasks import Colorization, paint, split
+
+_BLOCK = 1 << 18  # pixels painted at a time: what bounds memory, and one compilation
+_GRAIN = 32  # px; network inputs are padded to multiples, so that few shapes compile
+
+
+class Colorizer:
+    """Colours pictures of any size; luminance stays that of the input.
+
+    Attributes:
+        saved: the checkpoint it came from.
+        size: px, the short side at which the network sees a picture.
+    """
+
+    def __init__(self, saved: checkpoint.Saved, size: int | None = None):
+        settings = config.parse(saved.about["config"])
+        task = Colorization.build(settings, prior=None)
+        data = settings.data
+        self.saved = saved
+        self.size = size or (data.short_side if data.fit == "crop" else data.size)
+        self._embed = _embedder(settings.features, saved.about["features"])
+        self._predict = jax.jit(
+            lambda params, rgb, embedding: task.predict(
+                params, split(rgb)[0], embedding
+            )
+        )
+
+    def __call__(self, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+        """An RGB picture -> the same picture in predicted colours, 8-bit sRGB."""
+        return _paint(np.asarray(image), self._ab(image))
+
+    def _ab(self, image: Image.Image) -> Float[np.ndarray, "h w 2"]:
+        small = np.asarray(scale_to_short_side(image, self.size))
+        h, w = small.shape[:2]
+        padding = ((0, -h % _GRAIN), (0, -w % _GRAIN), (0, 0))
+        rgb = np.pad(small, padding, mode="edge")[None]
+        embedding = None if self._embed is None else self._embed(image)[None]
+        ab = np.asarray(self._predict(self.saved.params, rgb, embedding))[0, :h, :w]
+        channels = [
+            np.asarray(
+                Image.fromarray(ab[..., c]).resize(
+                    image.size, Image.Resampling.BILINEAR
+                )
+            )
+            for c in range(2)
+        ]
+        return np.stack(channels, axis=-1)
+
+
+def load(path: str | Path, size: int | None = None) -> Colorizer:
+    """Open a run's folder or one of its checkpoints.
+
+    Args:
+        path: as for `checkpoint.load`.
+        size: px, the short side that the network sees; as in training if None.
+
+    Raises:
+        UserError: no checkpoint there, or its backbone's weights cannot be had.
+    """
+    return Colorizer(checkpoint.load(Path(path)), size)
+
+
+@jax.jit
+def _paint_block(rgb: jax.Array, ab: jax.Array) -> jax.Array:
+    L, _ = split(rgb[None, None])
+    return paint(L, ab[None, None])[0, 0]
+
+
+def _paint(
+    rgb: UInt8[np.ndarray, "h w 3"], ab: Float[np.ndarray, "h w 2"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Join the L of `rgb` with `ab`, a block of pixels at a time."""
+    flat_rgb, flat_ab = rgb.reshape(-1, 3), ab.reshape(-1, 2)
+    painted = np.empty_like(flat_rgb)
+    for start in range(0, len(painted), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        n = len(flat_rgb[block])
+        fill = ((0, _BLOCK - n), (0, 0))
+        painted[block] = _paint_block(
+            np.pad(flat_rgb[block], fill), np.pad(flat_ab[block], fill)
+        )[:n]
+    return painted.reshape(rgb.shape)
+
+

@@ -1,0 +1,32 @@
+"""Devices as a mesh, and host batches laid out over it."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+AXIS = "data"
+
+
+def mesh() -> Mesh:
+    """All devices of all processes, in one row."""
+    return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def replicated(devices: Mesh) -> NamedSharding:
+    """The same on every device."""
+    return NamedSharding(devices, PartitionSpec())
+
+
+def split(devices: Mesh) -> NamedSharding:
+    """The leading axis divided over the devices."""
+    return NamedSharding(devices, PartitionSpec(AXIS))
+
+
+def put(batch: dict[str, np.ndarray], sharding: NamedSharding) -> dict[str, Any]:
+    """This process's share of a batch -> global arrays."""
+    return {
+        name: jax.make_array_from_process_local_data(sharding, value)
+        for name, value in batch.items()
+    }

@@ -1,0 +1,141 @@
+"""Tasks: what the loop runs. A task owns its networks, losses and optimisers.
+
+All of a task's methods are pure functions of their arguments. Colorization is a network
+under an objective; a task with two networks and two optimisers fits the same protocol,
+because the loop sees only a state, batches and dictionaries of numbers.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+from jaxtyping import Array, Float, UInt8
+
+from colorflax import color, config, gamut, metrics, models, objectives, optim
+from colorflax.objectives import Objective
+from colorflax.resample import bilinear
+from colorflax.state import TrainState
+
+Batch = dict[str, jax.Array]
+"""rgb: uint8 (b, h, w, 3); embedding: float32 (b, e) where the network takes one."""
+
+Mean = Callable[[Any], Any]
+"""Turns means over one device's share of a batch into means over the whole batch."""
+
+
+class Task(Protocol):
+    """Pure functions for the loop."""
+
+    @property
+    def score(self) -> str:
+        """The number of `eval_step` that tells the best state; lower is better."""
+        ...
+
+    def init(self, key: jax.Array, batch: Batch) -> Any:
+        """The state before the first step; `batch` gives shapes only."""
+        ...
+
+    def train_step(
+        self, state: Any, batch: Batch, key: jax.Array, mean: Mean
+    ) -> tuple[Any, dict[str, jax.Array]]:
+        """One update, and scalars about the step; all must be finite."""
+        ...
+
+    def eval_step(self, state: Any, batch: Batch) -> dict[str, Float[Array, " b"]]:
+        """Numbers about each example; grey_x is the baseline of x."""
+        ...
+
+    def render(self, state: Any, batch: Batch) -> UInt8[Array, "b h w3 3"]:
+        """A row of pictures for each example."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Colorization:
+    """Predict ab from L: a network under an objective."""
+
+    model: nn.Module
+    objective: Objective
+    optimizer: optax.GradientTransformation
+    score: str = "mse"
+
+    @classmethod
+    def build(cls, settings: config.Config, prior: np.ndarray | None) -> "Colorization":
+        """What a config names; `prior` only matters for training."""
+        objective = objectives.build(settings.objective, settings.model.stride, prior)
+        model = models.build(settings.model, objective.channels)
+        return cls(model, objective, optim.build(settings.optim))
+
+    def init(self, key: jax.Array, batch: Batch) -> TrainState:
+        """Fresh parameters and optimiser."""
+        L, _ = split(batch["rgb"])
+        variables = self.model.init(key, L, batch.get("embedding"))
+        return TrainState.create(variables["params"], self.optimizer)
+
+    def train_step(
+        self, state: TrainState, batch: Batch, key: jax.Array, mean: Mean
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        """One update; the loss and the length of its gradient."""
+        del key  # nothing in these networks is random
+        L, ab = split(batch["rgb"])
+
+        def cost(params: Any) -> jax.Array:
+            head = self.model.apply({"params": params}, L, batch.get("embedding"))
+            return jnp.mean(self.objective.loss(head, ab))
+
+        loss, gradients = mean(jax.value_and_grad(cost)(state.params))
+        scalars = {"loss": loss, "gradient_norm": optax.global_norm(gradients)}
+        return state.apply(gradients, self.optimizer), scalars
+
+    def eval_step(
+        self, state: TrainState, batch: Batch
+    ) -> dict[str, Float[Array, " b"]]:
+        """MSE of ab and PSNR of the 8-bit picture, of the output and of grey."""
+        L, truth = split(batch["rgb"])
+        photograph = batch["rgb"].astype(jnp.float32) / 255
+        ab = self.predict(state.params, L, batch.get("embedding"))
+        numbers = {}
+        for prefix, guess in (("", ab), ("grey_", jnp.zeros_like(ab))):
+            picture = paint(L, guess).astype(jnp.float32) / 255
+            numbers[prefix + "mse"] = metrics.ab_mse(guess, truth)
+            numbers[prefix + "psnr"] = metrics.psnr(picture, photograph)
+        return numbers
+
+    def render(self, state: TrainState, batch: Batch) -> UInt8[Array, "b h w3 3"]:
+        """Grey, output, truth, side by side."""
+        L, _ = split(batch["rgb"])
+        ab = self.predict(state.params, L, batch.get("embedding"))
+        row = [paint(L, jnp.zeros_like(ab)), paint(L, ab), batch["rgb"]]
+        return jnp.concatenate(row, axis=2)
+
+    def predict(
+        self,
+        params: Any,
+        L: Float[Array, "b h w 1"],
+        embedding: Float[Array, "b e"] | None,
+    ) -> Float[Array, "b h w 2"]:
+        """The ab of each pixel, enlarged bilinearly from the head's stride."""
+        head = self.model.apply({"params": params}, L, embedding)
+        ab = self.objective.decode(head)
+        return bilinear(ab, self.objective.stride, L.shape[1:3])
+
+
+def split(
+    rgb: UInt8[Array, "b h w 3"],
+) -> tuple[Float[Array, "b h w 1"], Float[Array, "b h w 2"]]:
+    """An 8-bit sRGB photograph -> L in [0, 100] and ab."""
+    lab = color.rgb_to_lab(rgb)
+    return lab[..., :1], lab[..., 1:]
+
+
+def paint(
+    L: Float[Array, "b h w 1"], ab: Float[Array, "b h w 2"]
+) -> UInt8[Array, "b h w 3"]:
+    """L and ab -> 8-bit sRGB; chroma that sRGB cannot show is reduced, L is kept."""
+    lab = gamut.fit(jnp.concatenate([L, ab], axis=-1))
+    return color.to_uint8(color.lab_to_rgb(lab))

@@ -1,0 +1,93 @@
+"""The loop: evaluate, save, take the next batch, step, log. It knows a task only."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from colorflax import __version__, cache, config, evaluate, steps
+from colorflax.checkpoint import Checkpoints
+from colorflax.data.pipeline import HostBatch
+from colorflax.errors import UserError
+from colorflax.setup import Run
+from colorflax.writers import Progress, Writers, say
+
+
+def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
+    """Train, or go on with, the run in `workdir`; returns the last evaluation.
+
+    What a resumed run starts from: (1) the state of the newest complete checkpoint;
+    (2) its step, which fixes the next batch and the next random key. Nothing else is
+    carried, so an interrupted run ends in the same bits as an uninterrupted one.
+
+    Raises:
+        UserError: a number of a step is not finite.
+    """
+    timing = settings.train
+    lane = steps.lane(run.task, timing.parallel, settings.seed)
+    checkpoints = Checkpoints(workdir, keep=timing.keep)
+    state = lane.init(run.example)
+    step = checkpoints.latest() or 0
+    if step:
+        state = checkpoints.restore(step, state)
+        say(f"resuming {workdir} at step {step}")
+    writers = Writers(workdir, start=step)
+    progress = Progress(step, timing.steps, timing.batch_size)
+    batches = run.training_batches(step)
+    numbers: dict[str, float] = {}
+    pending: tuple[int, Any] | None = None
+
+    def settle() -> None:
+        """Read the numbers of the step before, by now surely computed."""
+        nonlocal pending
+        if pending is None:
+            return
+        done, scalars = pending
+        pending = None
+        values = {k: float(v) for k, v in jax.device_get(scalars).items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                saved = checkpoints.latest()
+                raise UserError(
+                    f"{name} became {value} at step {done}; "
+                    + (f"the checkpoint of step {saved} is good; " if saved else "")
+                    + "try a lower --config.optim.learning_rate in another --workdir"
+                )
+        line = done % timing.log_every == 0 or done == timing.steps
+        rate = progress.step(done, values, line=line)
+        if line:
+            scalars = {f"train/{k}": v for k, v in values.items()}
+            writers.scalars(done, scalars | {"train/images_per_s": rate})
+
+    try:
+        with jax.transfer_guard("disallow"):
+            while True:
+                last = step == timing.steps
+                look = last or (step > 0 and step % timing.eval_every == 0)
+                save = last or (step > 0 and step % timing.save_every == 0)
+                if look or save:
+                    settle()
+                if look:
+                    numbers = evaluate.evaluate(lane, state, run.evaluation_batches())
+                    writers.scalars(step, {f"eval/{k}": v for k, v in numbers.items()})
+                    sheet = writers.pictures(step, run.sheet(lane, state))
+                if save and checkpoints.latest() != step:
+                    score = numbers[run.task.score] if look else None
+                    checkpoints.save(step, state, run.about, score)
+                if last:
+                    break
+                if look or save:
+                    progress.restart_clock(step)
+                batch = next(batches)
+                state, scalars = lane.train_step(state, batch)
+                settle()
+                step += 1
+                pending = step, scalars
+    finally:
+        progress.close()
+        writers.close()
+        checkpoints.close()
+    return numbers

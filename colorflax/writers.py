@@ -1,0 +1,108 @@
+"""Where a run's numbers and pictures go: terminal, JSONL, TensorBoard, PNG."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from colorflax import files
+
+
+class Writers:
+    """Numbers of each step into `metrics.jsonl` and TensorBoard, pictures into both.
+
+    A resumed run takes back what was written after the step it resumes from, so that
+    the file reads as if the run had never stopped.
+    """
+
+    def __init__(self, workdir: Path, start: int):
+        self._path = workdir / "metrics.jsonl"
+        self._pictures = workdir / "pictures"
+        self._pictures.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in _lines(self._path) if _step(line) <= start]
+        files.write(self._path, "".join(kept).encode())
+        self._jsonl = self._path.open("a")
+        self._board = SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=start + 1 if start else None
+        )
+
+    def scalars(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Write numbers of a step; names with a slash are grouped by it."""
+        self._jsonl.write(json.dumps({"step": step, **numbers}) + "\n")
+        self._jsonl.flush()
+        for name, value in numbers.items():
+            self._board.add_scalar(name, value, step)
+
+    def pictures(self, step: int, rows: UInt8[np.ndarray, "n h w 3"]) -> Path:
+        """Write a contact sheet, one example per row; returns its file."""
+        sheet = rows.reshape(-1, *rows.shape[2:])
+        self._board.add_image("grey, output, truth", sheet, step, dataformats="HWC")
+        path = self._pictures / f"{step:06d}.png"
+        Image.fromarray(sheet).save(path)
+        return path
+
+    def close(self) -> None:
+        """Flush everything."""
+        self._jsonl.close()
+        self._board.close()
+
+
+class Progress:
+    """How far a run is: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, start: int, total: int, batch_size: int):
+        self._total, self._batch_size = total, batch_size
+        self._live = sys.stderr.isatty()
+        self._bar = tqdm(
+            initial=start, total=total, unit="step", dynamic_ncols=True,
+            disable=not self._live,
+        )  # fmt: skip
+        self.restart_clock(start)
+
+    def restart_clock(self, step: int) -> None:
+        """Leave out of the rate what was not training: evaluation, saving."""
+        self._since = step, time.monotonic()
+
+    def step(self, step: int, numbers: Mapping[str, float], *, line: bool) -> float:
+        """Show that `step` is done, in a plain line if `line`; returns images/s."""
+        first, began = self._since
+        rate = (step - first) * self._batch_size / (time.monotonic() - began)
+        text = "  ".join(f"{k} {v:.4g}" for k, v in numbers.items())
+        text = f"{text}  {rate:.1f} images/s"
+        if self._live:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update()
+        elif line:
+            left = tqdm.format_interval((self._total - step) * self._batch_size / rate)
+            say(f"step {step}/{self._total}  {text}  {left} left")
+        if line:
+            self.restart_clock(step)
+        return rate
+
+    def close(self) -> None:
+        """Leave the terminal clean."""
+        self._bar.close()
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """A line for the user, kept clear of a progress bar."""
+    tqdm.write(text, file=file or sys.stderr)
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    # A line that a killed run left unfinished has no end.
+    return [x for x in path.read_text().splitlines(keepends=True) if x.endswith("\n")]
+
+
+def _step(line: str) -> int:
+    return int(json.loads(line)["step"])

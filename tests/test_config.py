@@ -1,0 +1,75 @@
+"""Bad settings end in one clear line before anything is compiled."""
+
+import re
+from typing import Any
+
+import pytest
+from configs import fusion
+
+from colorflax import config
+from colorflax.errors import UserError
+
+
+@pytest.mark.parametrize("words", ["", "classification", "imagenet", "classification,imagenet"])
+def test_configs_are_valid(words: str) -> None:
+    parsed = config.parse(fusion.get_config(words))
+    assert config.parse(parsed.to_dict()) == parsed
+
+
+def test_unknown_word_is_named() -> None:
+    with pytest.raises(ValueError, match="'imagnet'.*classification, imagenet"):
+        fusion.get_config("imagnet")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("train.stepz", 5, r"config\.train\.stepz is not a known setting"),
+        ("train.steps", "many", r"config\.train\.steps should be int, not 'many'"),
+        ("train.steps", 0, r"config\.train\.steps should be at least 1, not 0"),
+        ("train.steps", True, r"config\.train\.steps should be int, not True"),
+        ("train.keep", 0, r"config\.train\.keep should be at least 1"),
+        ("train.parallel", "tpu", r"config\.train\.parallel should be jit or pmap"),
+        ("optim.learning_rate", 0.0, r"learning_rate should be positive"),
+        ("optim", 3, r"config\.optim should hold keys and values, not 3"),
+        ("model.name", "resnet", r"config\.model\.name should be fusion"),
+        ("model.stride", 3, r"stride should be 2 or 4, not 3"),
+        ("objective.name", "classification", r"--config\.model\.stride=4"),
+        ("objective.temperature", 0.0, r"temperature should be positive"),
+        ("objective.rebalance", 1.5, r"rebalance should be in 0\.\.1, not 1\.5"),
+        ("data.source", "photos", r"'photos' should be builtin or folder:DIR"),
+        ("data.validation_percent", 100.0, r"below 100, not 100"),
+        ("data.short_side", 63, r"short_side=63 is smaller than the config\.data\.size=64"),
+        ("seed", -1, r"config\.seed should be in 0\.\.2\*\*32-1, not -1"),
+    ],
+)  # fmt: skip
+def test_bad_settings(path: str, value: Any, message: str) -> None:
+    values = fusion.get_config().to_dict()
+    *folders, name = path.split(".")
+    place = values
+    for folder in folders:
+        place = place[folder]
+    place[name] = value
+    with pytest.raises(UserError, match=message) as raised:
+        config.parse(values)
+    assert "\n" not in str(raised.value)
+
+
+def test_missing_setting_is_named() -> None:
+    values = fusion.get_config().to_dict()
+    del values["data"]["flip"]
+    with pytest.raises(UserError, match=re.escape("config.data.flip is missing")):
+        config.parse(values)
+
+
+def test_whole_numbers_are_fine_where_fractions_are_meant() -> None:
+    values = fusion.get_config().to_dict()
+    values["data"]["validation_percent"] = 5
+    assert config.parse(values).data.validation_percent == 5.0
+
+
+def test_batch_that_does_not_divide() -> None:
+    settings = config.parse(fusion.get_config("imagenet"))
+    config.check_devices(settings, devices=4, processes=2)
+    with pytest.raises(UserError, match="100 does not divide over 8 devices.* 104"):
+        config.check_devices(settings, devices=8, processes=1)

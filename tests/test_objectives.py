@@ -1,0 +1,160 @@
+"""Losses against float64 numpy, and the memory the sparse one promises."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from colorflax.objectives import Classification, Regression, sparse_cross_entropy
+
+RNG = np.random.default_rng(0)
+
+
+def _targets(shape: tuple[int, ...], q: int = 313) -> tuple[np.ndarray, np.ndarray]:
+    indices = np.argsort(RNG.random((*shape, q)), axis=-1)[..., :5].astype(np.int32)
+    weights = RNG.random((*shape, 5)).astype(np.float32)
+    return indices, weights / weights.sum(-1, keepdims=True)
+
+
+def _dense(indices: np.ndarray, weights: np.ndarray, q: int = 313) -> np.ndarray:
+    target = np.zeros((*indices.shape[:-1], q))
+    np.put_along_axis(target, indices, weights.astype(np.float64), axis=-1)
+    return target
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    x = logits.astype(np.float64)
+    x = x - x.max(-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 300.0])
+def test_cross_entropy_equals_dense_float64(scale: float) -> None:
+    logits = (RNG.normal(size=(3, 7, 5, 313)) * scale).astype(np.float32)
+    indices, weights = _targets((3, 7, 5))
+    target, log_p = _dense(indices, weights), _log_softmax(logits)
+    ours = sparse_cross_entropy(logits, indices, weights)
+    np.testing.assert_allclose(ours, -(target * log_p).sum(-1), rtol=1e-5)
+    g = RNG.normal(size=(3, 7, 5)).astype(np.float32)
+    _, vjp = jax.vjp(lambda x: sparse_cross_entropy(x, indices, weights), logits)
+    expected = g[..., None] * (np.exp(log_p) - target)
+    np.testing.assert_allclose(vjp(g)[0], expected, atol=1e-5)
+
+
+def test_cross_entropy_gradient_when_weights_do_not_sum_to_one() -> None:
+    logits = RNG.normal(size=(4, 313)).astype(np.float32)
+    indices, weights = _targets((4,))
+    weights = weights * np.float32(0.3)
+
+    def naive(x: jax.Array, w: jax.Array) -> jax.Array:
+        log_p = jax.nn.log_softmax(x)
+        return -jnp.sum(w * jnp.take_along_axis(log_p, jnp.asarray(indices), -1))
+
+    def ours(x: jax.Array, w: jax.Array) -> jax.Array:
+        return jnp.sum(sparse_cross_entropy(x, indices, w))
+
+    for k in range(2):
+        np.testing.assert_allclose(
+            jax.grad(ours, k)(logits, weights),
+            jax.grad(naive, k)(logits, weights),
+            atol=1e-5,
+        )
+
+
+def test_cross_entropy_memory() -> None:
+    """Logits, their gradient, and at most a fifth more; a dense target takes a third."""
+    shape = (8, 32, 32, 313)
+    indices, weights = _targets(shape[:3])
+    size = np.prod(shape) * 4
+
+    def measure(loss) -> float:
+        logits = jax.ShapeDtypeStruct(shape, jnp.float32)
+        compiled = jax.jit(jax.value_and_grad(loss)).lower(logits).compile()
+        m = compiled.memory_analysis()
+        return (
+            m.argument_size_in_bytes + m.output_size_in_bytes + m.temp_size_in_bytes
+        ) / size
+
+    ours = measure(lambda x: jnp.mean(sparse_cross_entropy(x, indices, weights)))
+    target = jnp.asarray(_dense(indices, weights), jnp.float32)
+
+    def dense(x: jax.Array, t: jax.Array) -> jax.Array:
+        return -jnp.mean(jnp.sum(t * jax.nn.log_softmax(x), axis=-1))
+
+    specs = [jax.ShapeDtypeStruct(shape, jnp.float32)] * 2
+    m = jax.jit(jax.value_and_grad(dense)).lower(*specs).compile().memory_analysis()
+    theirs = (
+        m.argument_size_in_bytes + m.output_size_in_bytes + m.temp_size_in_bytes
+    ) / size
+    del target
+    assert ours <= 2.2, ours
+    assert theirs >= 3, theirs
+
+
+def test_regression_is_the_papers_mse() -> None:
+    head = RNG.normal(size=(2, 4, 5, 2)).astype(np.float32)
+    ab = RNG.uniform(-80, 80, size=(2, 7, 10, 2)).astype(np.float32)
+    big = np.kron(np.tanh(head.astype(np.float64)), np.ones((1, 2, 2, 1)))[:, :7, :10]
+    expected = ((big - ab / 127) ** 2).mean((1, 2, 3))
+    np.testing.assert_allclose(Regression(stride=2).loss(head, ab), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("objective", [Regression(stride=2), Regression(stride=4)])
+def test_regression_decodes_what_it_was_asked_for(objective: Regression) -> None:
+    ab = np.full((1, 8, 8, 2), [40.0, -60.0], np.float32)
+    side = 8 // objective.stride
+    head = np.arctanh(ab[:, :side, :side] / 127)
+    np.testing.assert_allclose(objective.decode(head), ab[:, :side, :side], rtol=1e-4)
+    np.testing.assert_allclose(objective.loss(head, ab), 0, atol=1e-10)
+
+
+def test_classification_at_its_own_target_costs_its_entropy() -> None:
+    """With logits = log of the encoded colour, no other logits cost less."""
+    ab = np.full((1, 8, 8, 2), [23.0, -31.0], np.float32)
+    objective = Classification(stride=4, temperature=1.0)
+    from colorflax.bins import soft_encode
+
+    indices, weights = soft_encode(ab[:, ::4, ::4])
+    target = _dense(np.asarray(indices), np.asarray(weights))
+    logits = np.log(target + 1e-12).astype(np.float32)
+    entropy = -(target * np.log(target + 1e-12)).sum(-1).mean()
+    np.testing.assert_allclose(objective.loss(logits, ab), [entropy], rtol=1e-4)
+    worse = logits + RNG.normal(size=logits.shape).astype(np.float32)
+    assert objective.loss(worse, ab)[0] > entropy + 0.1
+    np.testing.assert_allclose(objective.decode(logits)[0, 0, 0], ab[0, 0, 0], atol=1)
+
+
+def test_classification_targets_the_mean_of_what_a_head_pixel_covers() -> None:
+    ab = RNG.uniform(-60, 60, size=(1, 8, 8, 2)).astype(np.float32)
+    mean = ab.reshape(1, 2, 4, 2, 4, 2).mean((2, 4))
+    flat = np.repeat(np.repeat(mean, 4, 1), 4, 2)
+    head = RNG.normal(size=(1, 2, 2, 313)).astype(np.float32)
+    objective = Classification(stride=4)
+    np.testing.assert_allclose(
+        objective.loss(head, ab), objective.loss(head, flat), rtol=1e-5
+    )
+
+
+def test_rebalancing_weighs_a_pixel_by_its_nearest_bin() -> None:
+    weights = RNG.random(313).astype(np.float32)
+    from colorflax.bins import CENTERS
+
+    red = np.full((1, 4, 4, 2), CENTERS[300], np.float32)
+    head = RNG.normal(size=(1, 1, 1, 313)).astype(np.float32)
+    plain = Classification(stride=4).loss(head, red)
+    weighted = Classification(stride=4, rebalancing=weights).loss(head, red)
+    np.testing.assert_allclose(weighted, plain * weights[300], rtol=1e-5)
+
+
+@pytest.mark.parametrize("objective", [Regression(), Classification()])
+def test_one_cost_per_example(objective: Regression | Classification) -> None:
+    """An example costs the same alone and in company."""
+    ab = RNG.uniform(-60, 60, size=(3, 8, 8, 2)).astype(np.float32)
+    side = 8 // objective.stride
+    head = RNG.normal(size=(3, side, side, objective.channels)).astype(np.float32)
+    together = objective.loss(head, ab)
+    assert together.shape == (3,)
+    for i in range(3):
+        alone = objective.loss(head[i : i + 1], ab[i : i + 1])
+        np.testing.assert_allclose(together[i], alone[0], rtol=1e-5)
+    assert not np.allclose(together[0], together[1])
