@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, config, features, files, gamut
+from colorflax import __version__, bins, config, features, files
 from colorflax.data import photographs, pipeline
 from colorflax.data.photographs import Photograph
 from colorflax.data.pipeline import HostBatch
 from colorflax.errors import UserError
+from colorflax.resample import pool
 from colorflax.tasks import Colorization, Task, split
 
 # What may differ when a run goes on: how long, how often, how fast.
@@ -101,3 +102,55 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
         training_batches=training_batches,
         evaluation_batches=evaluation_batches,
     )
+
+
+def _remembered(workdir: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads((workdir / "run.json").read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{workdir}/run.json cannot be read ({error}); name another --workdir"
+        ) from None
+
+
+def _same_config(
+    before: dict[str, Any], now: dict[str, Any], workdir: Path
+) -> None:
+    changed = [
+        f"{room}.{name} was {before[room].get(name)!r} and is {value!r}"
+        for room, knobs in now.items()
+        if isinstance(knobs, dict)
+        for name, value in knobs.items()
+        if before[room].get(name) != value and name not in _FREE.get(room, ())
+    ]
+    if before["seed"] != now["seed"]:
+        changed.append(f"seed was {before['seed']} and is {now['seed']}")
+    if changed:
+        raise UserError(
+            f"{workdir} holds a run with another config: {'; '.join(changed)}. "
+            "Name another --workdir for a new run"
+        )
+
+
+def _fingerprint(photos: Sequence[Photograph]) -> str:
+    names = "".join(photo.sha256 for photo in photos)
+    return f"{len(photos)} {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+
+
+def _read_prior(path: Path) -> np.ndarray:
+    try:
+        prior = np.load(path, allow_pickle=False).astype(np.float64).ravel()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a prior that can be read ({error})") from None
+    if prior.shape != (bins.COUNT,) or (prior < 0).any() or prior.sum() <= 0:
+        raise UserError(f"{path}: a prior is {bins.COUNT} shares, none negative")
+    return prior / prior.sum()
+
+
+def _estimate_prior(batches: Iterator[HostBatch], stride: int) -> np.ndarray:
+    """Shares of the 313 bins among the targets of some training views."""
+    count = jax.jit(lambda rgb: bins.count(pool(split(rgb)[1], stride)))
+    total = sum(np.asarray(count(batch["rgb"]), np.int64) for batch in batches)
+    return np.asarray(total / np.sum(total))

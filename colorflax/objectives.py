@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from colorflax import config, gamut
+from colorflax import bins, config
 from colorflax.resample import pool, repeat
 
 
@@ -80,7 +80,7 @@ class Classification:
         stride: pixels of the photograph per pixel of the head.
         temperature: T of the annealed mean that decodes; near 0 the likeliest colour,
             1 the mean of the distribution.
-        rebalancing: (313,) weights, from `gamut.rebalancing_weights`; or None.
+        rebalancing: (313,) weights, from `bins.rebalancing_weights`; or None.
     """
 
     stride: int = 4
@@ -92,7 +92,7 @@ class Classification:
         self, head: Float[Array, "b h_s w_s 313"], ab: Float[Array, "b h w 2"]
     ) -> Float[Array, " b"]:
         """Mean cross-entropy of each example, in nats."""
-        indices, weights = gamut.soft_encode(pool(ab, self.stride))
+        indices, weights = bins.soft_encode(pool(ab, self.stride))
         cost = sparse_cross_entropy(head, indices, weights)
         if self.rebalancing is not None:
             cost = cost * jnp.asarray(self.rebalancing)[indices[..., 0]]
@@ -102,7 +102,7 @@ class Classification:
         self, head: Float[Array, "b h_s w_s 313"]
     ) -> Float[Array, "b h_s w_s 2"]:
         """The annealed mean of the bins."""
-        return gamut.annealed_mean(head, self.temperature)
+        return bins.annealed_mean(head, self.temperature)
 
 
 @jax.custom_vjp
@@ -151,7 +151,7 @@ def build(settings: config.Objective, stride: int, prior: np.ndarray | None) -> 
         return Regression(stride=stride)
     weights = None
     if prior is not None and settings.rebalance < 1:
-        weights = gamut.rebalancing_weights(prior, settings.rebalance)
+        weights = bins.rebalancing_weights(prior, settings.rebalance)
     return Classification(
         stride=stride, temperature=settings.temperature, rebalancing=weights
     )
