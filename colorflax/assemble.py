@@ -115,9 +115,7 @@ def _remembered(workdir: Path) -> dict[str, Any] | None:
         ) from None
 
 
-def _same_config(
-    before: dict[str, Any], now: dict[str, Any], workdir: Path
-) -> None:
+def _same_config(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> None:
     changed = [
         f"{room}.{name} was {before[room].get(name)!r} and is {value!r}"
         for room, knobs in now.items()

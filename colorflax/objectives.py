@@ -5,7 +5,7 @@ example, and decodes the head to colour; it never knows which network made the h
 """
 
 import dataclasses
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from colorflax import bins, config
 from colorflax.resample import pool, repeat
 
 
+@runtime_checkable
 class Objective(Protocol):
     """Head channels, cost of an example, and colour."""
 
@@ -35,9 +36,7 @@ class Objective(Protocol):
         """Cost of each example; neither summed nor averaged over examples."""
         ...
 
-    def decode(
-        self, head: Float[Array, "b h_s w_s q"]
-    ) -> Float[Array, "b h_s w_s 2"]:
+    def decode(self, head: Float[Array, "b h_s w_s q"]) -> Float[Array, "b h_s w_s 2"]:
         """The ab that the head stands for, at the head's own size."""
         ...
 
@@ -124,20 +123,24 @@ def sparse_cross_entropy(
 def _cross_entropy(
     logits: Array, indices: Array, weights: Array
 ) -> tuple[Array, tuple[Array, ...]]:
-    log_z = jax.nn.logsumexp(logits, axis=-1, keepdims=True)
-    nats = log_z - jnp.take_along_axis(logits, indices, axis=-1)
-    return jnp.sum(weights * nats, axis=-1), (logits, indices, weights, log_z, nats)
+    # The largest logit and the sum stay apart: joined in one logarithm, large logits
+    # would round away the digits that the gradient needs.
+    top = jnp.max(logits, axis=-1, keepdims=True)
+    z = jnp.sum(jnp.exp(logits - top), axis=-1, keepdims=True)
+    chosen = jnp.take_along_axis(logits, indices, axis=-1)
+    nats = (top - chosen) + jnp.log(z)
+    return jnp.sum(weights * nats, axis=-1), (logits, indices, weights, top, z, nats)
 
 
 def _cross_entropy_gradient(
     saved: tuple[Array, ...], g: Array
 ) -> tuple[Array, None, Array]:
-    logits, indices, weights, log_z, nats = saved
+    logits, indices, weights, top, z, nats = saved
     total = jnp.sum(weights, axis=-1, keepdims=True)
-    bins = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
-    gradient = jnp.exp(logits - log_z) * total
+    channel = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    gradient = jnp.exp(logits - top) * (total / z)
     for k in range(indices.shape[-1]):
-        hit = bins == indices[..., k, None]
+        hit = channel == indices[..., k, None]
         gradient = gradient - jnp.where(hit, weights[..., k, None], 0.0)
     return g[..., None] * gradient, None, g[..., None] * nats
 
@@ -145,7 +148,9 @@ def _cross_entropy_gradient(
 sparse_cross_entropy.defvjp(_cross_entropy, _cross_entropy_gradient)
 
 
-def build(settings: config.Objective, stride: int, prior: np.ndarray | None) -> Objective:
+def build(
+    settings: config.Objective, stride: int, prior: np.ndarray | None
+) -> Objective:
     """The objective that `settings` names; `prior` are shares of the 313 bins."""
     if settings.name == "regression":
         return Regression(stride=stride)

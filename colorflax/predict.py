@@ -95,5 +95,3 @@ def _paint(
             np.pad(flat_rgb[block], fill), np.pad(flat_ab[block], fill)
         )[:n]
     return painted.reshape(rgb.shape)
-
-

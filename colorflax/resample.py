@@ -22,9 +22,7 @@ def bilinear(
     return x[:, : size[0], : size[1]]
 
 
-def pool(
-    x: Float[Array, "b h w c"], factor: int
-) -> Float[Array, "b h_s w_s c"]:
+def pool(x: Float[Array, "b h w c"], factor: int) -> Float[Array, "b h_s w_s c"]:
     """Mean of `factor` x `factor` blocks; the edge is repeated to fill the last."""
     b, h, w, c = x.shape
     x = jnp.pad(x, ((0, 0), (0, -h % factor), (0, -w % factor), (0, 0)), mode="edge")

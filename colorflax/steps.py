@@ -36,7 +36,9 @@ def lane(task: Task, parallel: str, seed: int) -> Lane:
     everywhere, split = sharding.replicated(devices), sharding.split(devices)
 
     def key(stream: int, step: Any) -> jax.Array:
-        return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), step)
+        return jax.random.fold_in(
+            jax.random.fold_in(jax.random.key(seed), stream), step
+        )
 
     def train_step(state: Any, batch: Any, mean: Any) -> Any:
         # The key is a function of the step, so resuming needs no saved key.

@@ -7,7 +7,7 @@ because the loop sees only a state, batches and dictionaries of numbers.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ Mean = Callable[[Any], Any]
 """Turns means over one device's share of a batch into means over the whole batch."""
 
 
+@runtime_checkable
 class Task(Protocol):
     """Pure functions for the loop."""
 

@@ -10,7 +10,9 @@ from colorflax import config
 from colorflax.errors import UserError
 
 
-@pytest.mark.parametrize("words", ["", "classification", "imagenet", "classification,imagenet"])
+@pytest.mark.parametrize(
+    "words", ["", "classification", "imagenet", "classification,imagenet"]
+)
 def test_configs_are_valid(words: str) -> None:
     parsed = config.parse(fusion.get_config(words))
     assert config.parse(parsed.to_dict()) == parsed

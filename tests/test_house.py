@@ -57,7 +57,9 @@ def test_imports_go_down() -> None:
 
 def test_configs_import_nothing_of_ours() -> None:
     for file in (ROOT / "configs").glob("*.py"):
-        assert "colorflax" not in re.findall(r"^(?:from|import) (\w+)", file.read_text(), re.M)
+        assert "colorflax" not in re.findall(
+            r"^(?:from|import) (\w+)", file.read_text(), re.M
+        )
 
 
 def test_one_room_per_outside_library() -> None:

@@ -34,12 +34,15 @@ def test_cross_entropy_equals_dense_float64(scale: float) -> None:
     logits = (RNG.normal(size=(3, 7, 5, 313)) * scale).astype(np.float32)
     indices, weights = _targets((3, 7, 5))
     target, log_p = _dense(indices, weights), _log_softmax(logits)
-    ours = sparse_cross_entropy(logits, indices, weights)
+    ours = sparse_cross_entropy(*map(jnp.asarray, (logits, indices, weights)))
     np.testing.assert_allclose(ours, -(target * log_p).sum(-1), rtol=1e-5)
     g = RNG.normal(size=(3, 7, 5)).astype(np.float32)
-    _, vjp = jax.vjp(lambda x: sparse_cross_entropy(x, indices, weights), logits)
+    _, vjp = jax.vjp(
+        lambda x: sparse_cross_entropy(x, jnp.asarray(indices), jnp.asarray(weights)),
+        jnp.asarray(logits),
+    )
     expected = g[..., None] * (np.exp(log_p) - target)
-    np.testing.assert_allclose(vjp(g)[0], expected, atol=1e-5)
+    np.testing.assert_allclose(vjp(jnp.asarray(g))[0], expected, atol=1e-5)
 
 
 def test_cross_entropy_gradient_when_weights_do_not_sum_to_one() -> None:
@@ -52,11 +55,11 @@ def test_cross_entropy_gradient_when_weights_do_not_sum_to_one() -> None:
         return -jnp.sum(w * jnp.take_along_axis(log_p, jnp.asarray(indices), -1))
 
     def ours(x: jax.Array, w: jax.Array) -> jax.Array:
-        return jnp.sum(sparse_cross_entropy(x, indices, w))
+        return jnp.sum(sparse_cross_entropy(x, jnp.asarray(indices), w))
 
     for k in range(2):
         np.testing.assert_allclose(
-            jax.grad(ours, k)(logits, weights),
+            jax.grad(ours, k)(*map(jnp.asarray, (logits, weights))),
             jax.grad(naive, k)(logits, weights),
             atol=1e-5,
         )
@@ -66,9 +69,7 @@ def _memory(loss, *shapes: tuple[int, ...]) -> int:
     """Bytes of arguments, results and everything between, loss and gradient."""
     specs = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
     m = jax.jit(jax.value_and_grad(loss)).lower(*specs).compile().memory_analysis()
-    return (
-        m.argument_size_in_bytes + m.output_size_in_bytes + m.temp_size_in_bytes
-    )
+    return m.argument_size_in_bytes + m.output_size_in_bytes + m.temp_size_in_bytes
 
 
 def test_cross_entropy_memory() -> None:
@@ -77,7 +78,9 @@ def test_cross_entropy_memory() -> None:
     indices, weights = _targets(shape[:3])
 
     def ours(x: jax.Array) -> jax.Array:
-        return jnp.mean(sparse_cross_entropy(x, indices, weights))
+        return jnp.mean(
+            sparse_cross_entropy(x, jnp.asarray(indices), jnp.asarray(weights))
+        )
 
     def dense(x: jax.Array, target: jax.Array) -> jax.Array:
         return -jnp.mean(jnp.sum(target * jax.nn.log_softmax(x), axis=-1))
@@ -92,7 +95,11 @@ def test_regression_is_the_papers_mse() -> None:
     ab = RNG.uniform(-80, 80, size=(2, 7, 10, 2)).astype(np.float32)
     big = np.kron(np.tanh(head.astype(np.float64)), np.ones((1, 2, 2, 1)))[:, :7, :10]
     expected = ((big - ab / 127) ** 2).mean((1, 2, 3))
-    np.testing.assert_allclose(Regression(stride=2).loss(head, ab), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        Regression(stride=2).loss(jnp.asarray(head), jnp.asarray(ab)),
+        expected,
+        rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("objective", [Regression(stride=2), Regression(stride=4)])
@@ -100,8 +107,12 @@ def test_regression_decodes_what_it_was_asked_for(objective: Regression) -> None
     ab = np.full((1, 8, 8, 2), [40.0, -60.0], np.float32)
     side = 8 // objective.stride
     head = np.arctanh(ab[:, :side, :side] / 127)
-    np.testing.assert_allclose(objective.decode(head), ab[:, :side, :side], rtol=1e-4)
-    np.testing.assert_allclose(objective.loss(head, ab), 0, atol=1e-10)
+    np.testing.assert_allclose(
+        objective.decode(jnp.asarray(head)), ab[:, :side, :side], rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        objective.loss(jnp.asarray(head), jnp.asarray(ab)), 0, atol=1e-10
+    )
 
 
 def test_classification_at_its_own_target_costs_its_entropy() -> None:
@@ -112,10 +123,14 @@ def test_classification_at_its_own_target_costs_its_entropy() -> None:
     target = _dense(np.asarray(indices), np.asarray(weights))
     logits = np.log(target + 1e-12).astype(np.float32)
     entropy = -(target * np.log(target + 1e-12)).sum(-1).mean()
-    np.testing.assert_allclose(objective.loss(logits, ab), [entropy], rtol=1e-4)
+    np.testing.assert_allclose(
+        objective.loss(jnp.asarray(logits), jnp.asarray(ab)), [entropy], rtol=1e-4
+    )
     worse = logits + RNG.normal(size=logits.shape).astype(np.float32)
-    assert objective.loss(worse, ab)[0] > entropy + 0.1
-    np.testing.assert_allclose(objective.decode(logits)[0, 0, 0], ab[0, 0, 0], atol=1)
+    assert objective.loss(jnp.asarray(worse), jnp.asarray(ab))[0] > entropy + 0.1
+    np.testing.assert_allclose(
+        objective.decode(jnp.asarray(logits))[0, 0, 0], ab[0, 0, 0], atol=1
+    )
 
 
 def test_classification_targets_the_mean_of_what_a_head_pixel_covers() -> None:
@@ -125,7 +140,9 @@ def test_classification_targets_the_mean_of_what_a_head_pixel_covers() -> None:
     head = RNG.normal(size=(1, 2, 2, 313)).astype(np.float32)
     objective = Classification(stride=4)
     np.testing.assert_allclose(
-        objective.loss(head, ab), objective.loss(head, flat), rtol=1e-5
+        objective.loss(jnp.asarray(head), jnp.asarray(ab)),
+        objective.loss(jnp.asarray(head), jnp.asarray(flat)),
+        rtol=1e-5,
     )
 
 
@@ -133,8 +150,10 @@ def test_rebalancing_weighs_a_pixel_by_its_nearest_bin() -> None:
     weights = RNG.random(313).astype(np.float32)
     red = np.full((1, 4, 4, 2), CENTRES[300], np.float32)
     head = RNG.normal(size=(1, 1, 1, 313)).astype(np.float32)
-    plain = Classification(stride=4).loss(head, red)
-    weighted = Classification(stride=4, rebalancing=weights).loss(head, red)
+    plain = Classification(stride=4).loss(jnp.asarray(head), jnp.asarray(red))
+    weighted = Classification(stride=4, rebalancing=weights).loss(
+        jnp.asarray(head), jnp.asarray(red)
+    )
     np.testing.assert_allclose(weighted, plain * weights[300], rtol=1e-5)
 
 
@@ -144,9 +163,9 @@ def test_one_cost_per_example(objective: Regression | Classification) -> None:
     ab = RNG.uniform(-60, 60, size=(3, 8, 8, 2)).astype(np.float32)
     side = 8 // objective.stride
     head = RNG.normal(size=(3, side, side, objective.channels)).astype(np.float32)
-    together = objective.loss(head, ab)
+    together = objective.loss(jnp.asarray(head), jnp.asarray(ab))
     assert together.shape == (3,)
     for i in range(3):
-        alone = objective.loss(head[i : i + 1], ab[i : i + 1])
+        alone = objective.loss(jnp.asarray(head[i : i + 1]), jnp.asarray(ab[i : i + 1]))
         np.testing.assert_allclose(together[i], alone[0], rtol=1e-5)
     assert not np.allclose(together[0], together[1])

@@ -64,10 +64,14 @@ class _Fuse(nn.Module):
     ) -> Float[Array, "b h w {self.features}"]:
         c, e = x.shape[-1], 0 if embedding is None else embedding.shape[-1]
         # One kernel, initialised at the fan-in of the concatenation.
-        kernel = self.param("kernel", nn.linear.default_kernel_init, (c + e, self.features))
+        kernel = self.param(
+            "kernel", nn.linear.default_kernel_init, (c + e, self.features)
+        )
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x = jnp.einsum("bhwc,cf->bhwf", x, kernel[:c])
         if embedding is not None:
-            bias = (embedding @ kernel[c:])[:, None, None, :] + bias[None, None, None, :]
+            bias = (embedding @ kernel[c:])[:, None, None, :] + bias[
+                None, None, None, :
+            ]
             return x + bias
         return x + bias[None, None, None, :]
