@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, bins, config, features, files
+from colorflax import __version__, bins, config, files
 from colorflax.data import photographs, pipeline
 from colorflax.data.photographs import Photograph
 from colorflax.data.pipeline import HostBatch
@@ -130,6 +130,10 @@ def _same_config(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> 
             f"{workdir} holds a run with another config: {'; '.join(changed)}. "
             "Name another --workdir for a new run"
         )
+
+
+def _embed(photos, settings, weights):
+    return None, None
 
 
 def _fingerprint(photos: Sequence[Photograph]) -> str:

@@ -5,21 +5,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
 from colorflax.steps import HostBatch, Lane
 
 
 def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> dict[str, float]:
     """Mean of each of the task's numbers over all examples whose mask is True."""
-    totals: dict[str, list[float]] = {}
+    columns: dict[str, list[float]] = {}
     for batch in batches:
-        batch = dict(batch)
-        mask = batch.pop("mask")
-        numbers = jax.device_get(lane.eval_step(state, batch))
+        numbers, mask = jax.device_get(lane.eval_step(state, batch))
         for name, values in numbers.items():
-            totals.setdefault(name, []).extend(np.asarray(values, np.float64)[mask])
-    return {name: math.fsum(v) / len(v) for name, v in totals.items()}
+            columns.setdefault(name, []).extend(values[mask].tolist())
+    return {name: math.fsum(column) / len(column) for name, column in columns.items()}
 
 
 def table(numbers: Mapping[str, float], title: str) -> str:

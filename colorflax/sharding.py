@@ -1,5 +1,6 @@
 """Devices as a mesh, and host batches laid out over it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,9 +10,10 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 AXIS = "data"
 
 
-def mesh() -> Mesh:
-    """All devices of all processes, in one row."""
-    return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+def mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """`devices`, or all devices of all processes, in one row."""
+    row = jax.devices() if devices is None else devices
+    return jax.make_mesh((len(row),), (AXIS,), (AxisType.Auto,), devices=row)
 
 
 def replicated(devices: Mesh) -> NamedSharding:

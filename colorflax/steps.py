@@ -6,7 +6,7 @@ it communicate by name.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,66 +22,74 @@ class Lane(NamedTuple):
     """Compiled functions over host batches; states stay on the devices.
 
     The state given to `train_step` is donated: only the returned one is valid after.
+    `eval_step` and `render` also give the batch's mask, of all processes.
     """
 
     init: Callable[[HostBatch], Any]
     train_step: Callable[[Any, HostBatch], tuple[Any, dict[str, jax.Array]]]
-    eval_step: Callable[[Any, HostBatch], dict[str, jax.Array]]
-    render: Callable[[Any, HostBatch], jax.Array]
+    eval_step: Callable[[Any, HostBatch], tuple[dict[str, jax.Array], jax.Array]]
+    render: Callable[[Any, HostBatch], tuple[jax.Array, jax.Array]]
 
 
-def lane(task: Task, parallel: str, seed: int) -> Lane:
-    """`parallel` is jit or pmap; `seed` fixes initialisation and every step's key."""
-    devices = sharding.mesh()
-    everywhere, split = sharding.replicated(devices), sharding.split(devices)
+def lane(
+    task: Task,
+    parallel: str,
+    seed: int,
+    devices: Sequence[jax.Device] | None = None,
+) -> Lane:
+    """Compile a task.
 
-    def key(stream: int, step: Any) -> jax.Array:
-        return jax.random.fold_in(
-            jax.random.fold_in(jax.random.key(seed), stream), step
-        )
+    Args:
+        task: pure functions.
+        parallel: jit or pmap, of the training step.
+        seed: of the initial state and of every step's key.
+        devices: all devices of all processes if None.
+    """
+    mesh = sharding.mesh(devices)
+    everywhere, split = sharding.replicated(mesh), sharding.split(mesh)
+    put = functools.partial(sharding.put, sharding=split)
+    key = jax.random.key(seed)
 
-    def train_step(state: Any, batch: Any, mean: Any) -> Any:
-        # The key is a function of the step, so resuming needs no saved key.
-        return task.train_step(state, batch, key(1, state.step), mean)
-
-    # Made once from a fixed picture size on one device's worth of shapes: how a run
-    # starts does not depend on how many devices it has.
-    init = jax.jit(lambda batch: task.init(key(0, 0), batch), out_shardings=everywhere)
-
-    def put(batch: HostBatch) -> dict[str, jax.Array]:
-        return sharding.put(batch, split)
-
-    look = functools.partial(
-        jax.jit, in_shardings=(everywhere, split), out_shardings=everywhere
-    )
-    evaluate, render = look(task.eval_step), look(task.render)
+    def step(state: Any, batch: Any, mean: Callable[[Any], Any]) -> Any:
+        # A function of the step number, so that resuming needs no saved key.
+        return task.train_step(state, batch, jax.random.fold_in(key, state.step), mean)
 
     if parallel == "jit":
-        step = jax.jit(
-            functools.partial(train_step, mean=lambda tree: tree),
+        jitted = jax.jit(
+            functools.partial(step, mean=lambda tree: tree),
             in_shardings=(everywhere, split),
-            out_shardings=(everywhere, everywhere),
+            out_shardings=everywhere,
             donate_argnums=0,
         )
-        train = lambda state, batch: step(state, put(batch))  # noqa: E731
+
+        def train_step(state: Any, batch: HostBatch) -> Any:
+            return jitted(state, put(batch))
+
     else:
         mean = functools.partial(jax.lax.pmean, axis_name=sharding.AXIS)
         mapped = jax.pmap(
-            functools.partial(train_step, mean=mean),
+            functools.partial(step, mean=mean),
             axis_name=sharding.AXIS,
+            devices=devices,
             in_axes=(None, 0),
             out_axes=None,
             donate_argnums=0,
         )
 
-        def train(state: Any, batch: HostBatch) -> Any:
-            n = jax.local_device_count()
+        def train_step(state: Any, batch: HostBatch) -> Any:
+            n = len(mesh.local_devices)
             shares = {k: v.reshape(n, -1, *v.shape[1:]) for k, v in batch.items()}
             return mapped(state, put(shares))
 
+    init = jax.jit(lambda batch: task.init(key, batch), out_shardings=everywhere)
+    look = functools.partial(
+        jax.jit, in_shardings=(everywhere, split), out_shardings=everywhere
+    )
+    eval_step = look(lambda state, batch: (task.eval_step(state, batch), batch["mask"]))
+    render = look(lambda state, batch: (task.render(state, batch), batch["mask"]))
     return Lane(
-        init=lambda batch: init(jax.device_put(batch)),
-        train_step=train,
-        eval_step=lambda state, batch: evaluate(state, put(batch)),
+        init=lambda batch: init(put(batch)),
+        train_step=train_step,
+        eval_step=lambda state, batch: eval_step(state, put(batch)),
         render=lambda state, batch: render(state, put(batch)),
     )

@@ -90,7 +90,7 @@ class Colorization:
             return jnp.mean(self.objective.loss(head, ab))
 
         loss, gradients = mean(jax.value_and_grad(cost)(state.params))
-        scalars = {"loss": loss, "gradient_norm": optax.global_norm(gradients)}
+        scalars = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
         return state.apply(gradients, self.optimizer), scalars
 
     def eval_step(

@@ -1,6 +1,5 @@
 """The loop: evaluate, save, take the next batch, step, log. It knows a task only."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from colorflax import __version__, cache, config, evaluate, steps
+from colorflax import config, evaluate, steps
+from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
-from colorflax.data.pipeline import HostBatch
 from colorflax.errors import UserError
-from colorflax.setup import Run
+from colorflax.steps import HostBatch
 from colorflax.writers import Progress, Writers, say
+
+_SHEET_ROWS = 8
 
 
 def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
@@ -29,14 +30,15 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
     timing = settings.train
     lane = steps.lane(run.task, timing.parallel, settings.seed)
     checkpoints = Checkpoints(workdir, keep=timing.keep)
-    state = lane.init(run.example)
-    step = checkpoints.latest() or 0
-    if step:
-        state = checkpoints.restore(step, state)
-        say(f"resuming {workdir} at step {step}")
-    writers = Writers(workdir, start=step)
-    progress = Progress(step, timing.steps, timing.batch_size)
-    batches = run.training_batches(step)
+    shown = next(run.evaluation_batches())
+    state = lane.init(shown)
+    start = step = checkpoints.latest() or 0
+    if start:
+        state = checkpoints.restore(start, state)
+        say(f"{workdir}: going on from step {start} of {timing.steps}")
+    writers = Writers(workdir, start)
+    progress = Progress(start, timing.steps, timing.batch_size)
+    batches = run.training_batches(start)
     numbers: dict[str, float] = {}
     pending: tuple[int, Any] | None = None
 
@@ -65,16 +67,18 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
     try:
         with jax.transfer_guard("disallow"):
             while True:
-                last = step == timing.steps
-                look = last or (step > 0 and step % timing.eval_every == 0)
-                save = last or (step > 0 and step % timing.save_every == 0)
+                last = step >= timing.steps
+                fresh = step > start
+                look = last or (fresh and step % timing.eval_every == 0)
+                save = fresh and (last or step % timing.save_every == 0)
                 if look or save:
                     settle()
                 if look:
                     numbers = evaluate.evaluate(lane, state, run.evaluation_batches())
+                if look and fresh:
                     writers.scalars(step, {f"eval/{k}": v for k, v in numbers.items()})
-                    sheet = writers.pictures(step, run.sheet(lane, state))
-                if save and checkpoints.latest() != step:
+                    writers.pictures(step, _sheet(lane, state, shown))
+                if save:
                     score = numbers[run.task.score] if look else None
                     checkpoints.save(step, state, run.about, score)
                 if last:
@@ -91,3 +95,9 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
         writers.close()
         checkpoints.close()
     return numbers
+
+
+def _sheet(lane: steps.Lane, state: Any, batch: HostBatch) -> np.ndarray:
+    """Rows of pictures of the first few examples."""
+    rows, mask = jax.device_get(lane.render(state, batch))
+    return np.asarray(rows[mask][:_SHEET_ROWS])

@@ -1,0 +1,118 @@
+"""One pure step, two lanes, any number of devices: the same training."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from configs import fusion
+
+from colorflax import config, steps
+from colorflax.tasks import Colorization
+
+RNG = np.random.default_rng(0)
+E_WIDTH = 6
+
+
+def _task(words: str = "") -> Colorization:
+    return Colorization.build(config.parse(fusion.get_config(words)), prior=None)
+
+
+def _batch(n: int = 8) -> dict[str, np.ndarray]:
+    coarse = RNG.integers(0, 256, (n, 4, 4, 3), np.uint8)
+    return {
+        "rgb": coarse.repeat(4, 1).repeat(4, 2),
+        "embedding": RNG.normal(size=(n, E_WIDTH)).astype(np.float32),
+    }
+
+
+BATCHES = [_batch() for _ in range(10)]
+
+
+def _train(parallel: str, devices: int, words: str = "") -> tuple[list[float], Any]:
+    lane = steps.lane(_task(words), parallel, 0, jax.devices()[:devices])
+    state, losses = lane.init(BATCHES[0]), []
+    with jax.transfer_guard("disallow"):
+        for batch in BATCHES:
+            state, scalars = lane.train_step(state, batch)
+            losses.append(float(jax.device_get(scalars["loss"])))
+    return losses, jax.device_get(state)
+
+
+@pytest.fixture(scope="module")
+def alone() -> tuple[list[float], Any]:
+    return _train("jit", 1)
+
+
+@pytest.mark.parametrize(
+    ("parallel", "devices"), [("jit", 2), ("jit", 8), ("pmap", 1), ("pmap", 8)]
+)
+def test_lanes_and_devices_agree(
+    alone: tuple[list[float], Any], parallel: str, devices: int
+) -> None:
+    losses, state = _train(parallel, devices)
+    np.testing.assert_allclose(losses, alone[0], rtol=1e-5)
+    assert int(state.step) == 10
+    for ours, theirs in zip(
+        jax.tree.leaves(state.params), jax.tree.leaves(alone[1].params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_training_learns(alone: tuple[list[float], Any]) -> None:
+    """The same batch over and over is learnt."""
+    lane = steps.lane(_task("classification"), "jit", 0, jax.devices()[:1])
+    state = lane.init(BATCHES[0])
+    losses = []
+    for _ in range(30):
+        state, scalars = lane.train_step(state, BATCHES[0])
+        losses.append(float(scalars["loss"]))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_seed_decides_the_start() -> None:
+    first, again, other = (
+        jax.device_get(steps.lane(_task(), "jit", seed).init(BATCHES[0]).params)
+        for seed in (0, 0, 1)
+    )
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    assert not np.array_equal(first["head"]["kernel"], other["head"]["kernel"])
+
+
+def test_evaluation_beside_grey() -> None:
+    """The grey baseline is the truth's own chroma; a grey photograph scores best."""
+    lane = steps.lane(_task(), "jit", 0)
+    batch = _batch() | {"mask": np.arange(8) < 5}
+    batch["rgb"][0] = 127
+    numbers, mask = jax.device_get(lane.eval_step(lane.init(batch), batch))
+    np.testing.assert_array_equal(mask, batch["mask"])
+    from skimage import color, metrics
+
+    lab = color.rgb2lab(batch["rgb"])
+    expected = np.square(lab[..., 1:] / 127).mean((1, 2, 3))
+    np.testing.assert_allclose(numbers["grey_mse"], expected, rtol=1e-4, atol=1e-9)
+    assert numbers["grey_psnr"][0] == pytest.approx(58.92, abs=0.01)
+    lab[..., 1:] = 0
+    for i in range(1, 8):
+        grey = np.round(color.lab2rgb(lab[i]).clip(0, 1) * 255).astype(np.uint8)
+        theirs = metrics.peak_signal_noise_ratio(batch["rgb"][i], grey)
+        assert numbers["grey_psnr"][i] == pytest.approx(theirs, abs=0.01)
+
+
+def test_render_is_grey_output_truth() -> None:
+    lane = steps.lane(_task(), "jit", 0)
+    batch = _batch() | {"mask": np.ones(8, bool)}
+    rows, _ = jax.device_get(lane.render(lane.init(batch), batch))
+    grey, output, truth = np.split(rows, 3, axis=2)
+    np.testing.assert_array_equal(truth, batch["rgb"])
+    assert (np.ptp(grey.astype(int), axis=-1) <= 1).all()
+    assert not np.array_equal(output, grey)
+
+
+def test_without_embedding() -> None:
+    lane = steps.lane(_task("classification"), "jit", 0)
+    batch = {"rgb": BATCHES[0]["rgb"]}
+    state, scalars = lane.train_step(lane.init(batch), batch)
+    assert np.isfinite(float(scalars["loss"]))
+    assert dataclasses.is_dataclass(state)
