@@ -5,6 +5,7 @@ weights its backbone had. A second start with the same command finds it and goes
 start that would be another run in the same folder is refused with the difference named.
 """
 
+import functools
 import hashlib
 import itertools
 import json
@@ -15,8 +16,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, bins, config, files
+from colorflax import __version__, bins, config, embeddings, features, files
 from colorflax.data import photographs, pipeline
+from colorflax.data.decode import decode
 from colorflax.data.photographs import Photograph
 from colorflax.data.pipeline import HostBatch
 from colorflax.errors import UserError
@@ -63,9 +65,10 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
             f"{workdir}: the photographs of {settings.data.source} have changed since "
             "this run began; name another --workdir for a new run"
         )
-    weights = before and before["features"]
-    embedded, about["features"] = _embed([*training, *validation], settings, weights)
-    share = dict(process=jax.process_index(), processes=jax.process_count())
+    embedded, about["features"] = _embed(
+        [*training, *validation], settings.features, before and before["features"]
+    )
+    share = {"process": jax.process_index(), "processes": jax.process_count()}
 
     def training_batches(start: int) -> Iterator[HostBatch]:
         return pipeline.training_batches(
@@ -132,8 +135,35 @@ def _same_config(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> 
         )
 
 
-def _embed(photos, settings, weights):
-    return None, None
+def _embed(
+    photos: Sequence[Photograph],
+    settings: config.Features,
+    before: dict[str, str] | None,
+) -> tuple[np.ndarray | None, dict[str, str] | None]:
+    """A row per photograph, and which weights made them; with those of `before`."""
+    if settings.name == "none":
+        return None, None
+    choice = features.Choice(
+        name=settings.name, weights=settings.weights, seed=settings.seed
+    )
+    if before is not None:
+        choice = features.recorded(before["name"], before["weights"])
+    embedded = embeddings.embed_photographs(
+        [(photo.sha256, functools.partial(decode, photo.path)) for photo in photos],
+        choice,
+        on_missing=settings.on_missing if before is None else "error",
+    )
+    record = {
+        "name": embedded.name,
+        "weights": embedded.weights,
+        "fingerprint": embedded.fingerprint,
+    }
+    if before not in (None, record):
+        raise UserError(
+            f"the {choice.name} weights differ from those that this run began with "
+            f"({before} then, {record} now); name another --workdir for a new run"
+        )
+    return embedded.vectors, record
 
 
 def _fingerprint(photos: Sequence[Photograph]) -> str:

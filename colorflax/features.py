@@ -125,6 +125,12 @@ class Choice:
         return f"{self.name}-{self.weights}-{source}-v{_SCHEME}"
 
 
+def recorded(name: str, description: str) -> Choice:
+    """The choice with this `description`, as a checkpoint remembers it."""
+    weights, _, seed = description.partition(":")
+    return Choice(name=name, weights=weights, seed=int(seed or 0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
     """A frozen network: uint8 photographs to float32 embeddings.

@@ -1,18 +1,16 @@
 """A checkpoint becomes a function from picture to coloured picture."""
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from colorflax import checkpoint, config
+from colorflax import checkpoint, config, features
 from colorflax.data.views import scale_to_short_side
+from colorflax.errors import UserError
 from colorflax.tasks import Colorization, paint, split
 
 _BLOCK = 1 << 18  # pixels painted at a time: what bounds memory, and one compilation
@@ -33,7 +31,7 @@ class Colorizer:
         data = settings.data
         self.saved = saved
         self.size = size or (data.short_side if data.fit == "crop" else data.size)
-        self._embed = _embedder(settings.features, saved.about["features"])
+        self._embed = _embedder(saved.about["features"])
         self._predict = jax.jit(
             lambda params, rgb, embedding: task.predict(
                 params, split(rgb)[0], embedding
@@ -49,7 +47,7 @@ class Colorizer:
         h, w = small.shape[:2]
         padding = ((0, -h % _GRAIN), (0, -w % _GRAIN), (0, 0))
         rgb = np.pad(small, padding, mode="edge")[None]
-        embedding = None if self._embed is None else self._embed(image)[None]
+        embedding = None if self._embed is None else self._embed(image)
         ab = np.asarray(self._predict(self.saved.params, rgb, embedding))[0, :h, :w]
         channels = [
             np.asarray(
@@ -96,4 +94,18 @@ def _paint(
         )[:n]
     return painted.reshape(rgb.shape)
 
-def _embedder(a,b): return None
+
+def _embedder(
+    record: dict[str, str] | None,
+) -> Callable[[Image.Image], np.ndarray] | None:
+    """The backbone that a network was trained with, checked to be the same."""
+    if record is None:
+        return None
+    choice = features.recorded(record["name"], record["weights"])
+    backbone = features.build(features.settle(choice, on_missing="error"))
+    if backbone.fingerprint != record["fingerprint"]:
+        raise UserError(
+            f"the {choice.name} weights on this machine ({choice.description}) are "
+            "not those that the checkpoint was trained with"
+        )
+    return lambda image: backbone(features.fit(image, backbone.size)[None], batch=1)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import flax.struct
-import jax
 import jax.numpy as jnp
 import optax
 
@@ -11,9 +10,10 @@ import optax
 class TrainState(flax.struct.PyTreeNode):
     """One network and its optimiser, after `step` updates."""
 
-    step: jax.Array
+    # Any, because tree maps also fill the fields with shapes, shardings or nothing.
+    step: Any  # int32 scalar
     params: Any
-    opt_state: optax.OptState
+    opt_state: Any
 
     @classmethod
     def create(

@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 import pytest
-from configs import fusion
 
 from colorflax import config
 from colorflax.errors import UserError
+from configs import fusion
 
 
 @pytest.mark.parametrize(

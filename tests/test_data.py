@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from configs import fusion
 from PIL import Image, ImageCms
 
 from colorflax import config
 from colorflax.data import photographs, pipeline, views
 from colorflax.data.decode import decode
 from colorflax.errors import UserError
+from configs import fusion
 
 SETTINGS = dataclasses.replace(
     config.parse(fusion.get_config()).data, size=16, short_side=20, threads=2

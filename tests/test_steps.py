@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from configs import fusion
 
 from colorflax import config, steps
 from colorflax.tasks import Colorization
+from configs import fusion
 
 RNG = np.random.default_rng(0)
 E_WIDTH = 6
