@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -39,7 +38,7 @@ def embed_photographs(
     photographs: Sequence[tuple[str, Callable[[], Image.Image]]],
     choice: features.Choice,
     *,
-    on_missing: Literal["random", "error"] = "random",
+    on_missing: str = "random",
     cache_dir: str | os.PathLike[str] | None = None,
     batch: int = 8,
     progress: Callable[[int, int], None] | None = None,

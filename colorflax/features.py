@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -95,7 +95,7 @@ class Choice:
     """A network and the weights it gets, known before anything slow is built."""
 
     name: str
-    weights: Literal["imagenet", "random"] = "imagenet"
+    weights: str = "imagenet"  # or "random"
     seed: int = 0  # of random weights; pretrained ones have none
 
     def __post_init__(self) -> None:
@@ -181,15 +181,15 @@ def fit(image: Image.Image, size: int = 299) -> UInt8[np.ndarray, "size size 3"]
 def load(
     name: str = "inception_resnet_v2",
     *,
-    weights: Literal["imagenet", "random"] = "imagenet",
+    weights: str = "imagenet",
     seed: int = 0,
-    on_missing: Literal["random", "error"] = "random",
+    on_missing: str = "random",
 ) -> Backbone:
     """Build a backbone; `settle` says what happens when weights cannot be had."""
     return build(settle(Choice(name=name, weights=weights, seed=seed), on_missing))
 
 
-def settle(choice: Choice, on_missing: Literal["random", "error"]) -> Choice:
+def settle(choice: Choice, on_missing: str) -> Choice:
     """Make sure of the pretrained weights, or fall back to random ones, loudly.
 
     Errors: `UserError` with on_missing "error" and weights that cannot be had.
