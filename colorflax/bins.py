@@ -168,36 +168,40 @@ def _lookup() -> np.ndarray:
       (6400, 13) int32, packed by `_pack`, each row in the order of the bins.
     """
     steps = np.arange(_SIDE) * _CELL - _EDGE
-    low = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 1, 2)
-    corners = low + _CELL * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
+    low = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+    corners = low + _CELL * np.array([[(0, 0)], [(0, 1)], [(1, 0)], [(1, 1)]])
     at_edge = np.abs(corners).max(axis=-1, keepdims=True) == _EDGE
     far = np.where(at_edge, corners * 1e4, corners)
-    edge = at_edge.any(axis=(1, 2))
+    edge = at_edge.any(axis=(0, 2))
 
     table = np.empty((len(low), _CANDIDATES), np.int32)
     # Inside, no bin past the 32 nearest to a cell comes near the five; outside, some do.
-    table[~edge] = _candidates(corners[~edge], pool=32)
-    table[edge] = _candidates(np.concatenate([corners, far], axis=1)[edge], pool=COUNT)
+    # Inside, float32 holds every distance exactly.
+    table[~edge] = _candidates(corners[:, ~edge].astype(np.float32), pool=32)
+    table[edge] = _candidates(np.concatenate([corners, far])[:, edge], pool=COUNT)
     return _pack(table)
 
 
 def _candidates(corners: np.ndarray, pool: int) -> np.ndarray:
-    """(cells, corners, 2) -> (cells, 13) bins, ascending."""
-    centres = CENTRES.astype(np.float64)
+    """(corners, cells, 2) -> (cells, 13) bins, ascending."""
+    centres = CENTRES.astype(corners.dtype)
+    square = (centres**2).sum(axis=1)
+    # The mean over the corners, each scaled down so that a far one does not outvote.
+    share = 1 / np.maximum(np.abs(corners).max(axis=-1, keepdims=True), 1)
+    typical = share.mean(axis=0) * square - 2 * (share * corners).mean(0) @ centres.T
+    order = np.argpartition(typical, (20, pool - 1), axis=1)[:, :pool].T
+    a, b = centres[order].transpose(2, 0, 1)
     # Squared distances less the point's own square, which all bins share.
-    distance = (centres**2).sum(axis=1) - 2 * corners @ centres.T
-    reach = np.abs(corners).max(axis=-1, keepdims=True)
-    order = np.argsort((distance / np.maximum(reach, 1)).mean(axis=1), axis=1)[:, :pool]
-    distance = np.take_along_axis(distance, order[:, None], axis=2)
+    x, y = corners[:, None, :, 0], corners[:, None, :, 1]
+    distance = square[order] - 2 * (x * a + y * b)
     nearer = np.zeros(order.shape, np.int8)
     for rival in range(20):
-        rival_distance = distance[..., rival, None]
-        nearer += (rival_distance + 1e-3 < distance).all(axis=1)
+        nearer += (distance[:, rival, None] + 1e-3 < distance).all(axis=0)
     possible = nearer < _NEAREST
-    assert possible.sum(axis=1).max() <= _CANDIDATES
+    assert possible.sum(axis=0).max() <= _CANDIDATES
     # Impossible bins fill short rows: they are never chosen.
-    slots = np.argsort(~possible, axis=1, kind="stable")[:, :_CANDIDATES]
-    return np.sort(np.take_along_axis(order, slots, axis=1), axis=1)
+    slots = np.argsort(~possible, axis=0, kind="stable")[:_CANDIDATES]
+    return np.sort(np.take_along_axis(order, slots, axis=0), axis=0).T
 
 
 # One int32 holds a bin's index and place on the grid: one gather where three would be.

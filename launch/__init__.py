@@ -1,0 +1,1 @@
+"""What starts many runs or measures them; used from a clone."""

@@ -1,0 +1,93 @@
+"""Measure this machine: `python -m launch.bench color gamut`.
+
+Each benchmark times ours and a reference in turn, in one process, and prints medians.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from absl import app, flags
+
+from colorflax import bins, color
+
+_ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed rounds per benchmark.", 1)
+
+
+def interleave(
+    functions: dict[str, Callable[[], object]], rounds: int
+) -> dict[str, float]:
+    """Median seconds per call; one untimed call each, then round robin."""
+    for function in functions.values():
+        jax.block_until_ready(function())
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            jax.block_until_ready(function())
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def report(title: str, seconds: dict[str, float], ours: str) -> None:
+    """Print one line per contestant, with its time as a multiple of ours."""
+    print(title)
+    for name, median in seconds.items():
+        ratio = median / seconds[ours]
+        print(f"  {name:<14} {median * 1e3:9.2f} ms  {ratio:7.1f}x")
+
+
+def bench_color(rounds: int) -> None:
+    """Convert 16 pictures of 256x256, uint8, to Lab."""
+    from skimage.color import rgb2lab
+
+    rgb = np.random.default_rng(0).integers(0, 256, (16, 256, 256, 3), np.uint8)
+    on_device = jax.device_put(rgb)
+    convert = jax.jit(color.rgb_to_lab)
+    contestants: dict[str, Callable[[], object]] = {
+        "colorflax": lambda: convert(on_device),
+        "scikit-image": lambda: rgb2lab(rgb),
+    }
+    report("rgb_to_lab, 16x256x256", interleave(contestants, rounds), "colorflax")
+
+
+def bench_gamut(rounds: int) -> None:
+    """Soft-encode 16 maps of 56x56 ab values."""
+    from sklearn.neighbors import NearestNeighbors
+
+    spread = np.random.default_rng(0).normal(0, 25, (16, 56, 56, 2))
+    ab = np.clip(spread, -85, 95).astype(np.float32)
+    on_device = jax.device_put(ab)
+    encode = jax.jit(bins.soft_encode)
+    tree = NearestNeighbors(n_neighbors=5).fit(bins.CENTRES)
+    brute = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(bins.CENTRES)
+
+    def search(neighbours: NearestNeighbors) -> tuple[np.ndarray, np.ndarray]:
+        distance, index = neighbours.kneighbors(ab.reshape(-1, 2))
+        weights = np.exp(-(distance**2) / 50)
+        return index, weights / weights.sum(axis=1, keepdims=True)
+
+    contestants: dict[str, Callable[[], object]] = {
+        "colorflax": lambda: encode(on_device),
+        "sklearn tree": lambda: search(tree),
+        "sklearn brute": lambda: search(brute),
+    }
+    report("soft_encode, 16x56x56", interleave(contestants, rounds), "colorflax")
+
+
+BENCHMARKS = {"color": bench_color, "gamut": bench_gamut}
+
+
+def main(argv: list[str]) -> None:
+    """Run the benchmarks named on the command line, or all of them."""
+    names = argv[1:] or list(BENCHMARKS)
+    for unknown in set(names) - set(BENCHMARKS):
+        raise app.UsageError(f"no benchmark {unknown!r}; have {', '.join(BENCHMARKS)}")
+    for name in names:
+        BENCHMARKS[name](_ROUNDS.value)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,84 @@
+"""A fitted colour keeps its lightness through 8 bits, and its hue."""
+
+import jax
+import numpy as np
+import pytest
+from skimage.color import rgb2lab
+
+from colorflax import color, gamut
+
+_RNG = np.random.default_rng(0)
+_BOUND = 100 / 255
+
+
+def _random_lab(count: int, chroma: float) -> np.ndarray:
+    lightness = np.clip(_RNG.uniform(-5, 105, (count, 1)), 0, 100)
+    ab = _RNG.uniform(-chroma, chroma, (count, 2))
+    return np.concatenate([lightness, ab], axis=1).astype(np.float32)
+
+
+def _lightness_shift(lab: np.ndarray, displayed: np.ndarray) -> np.ndarray:
+    rgb = np.asarray(color.to_uint8(color.lab_to_rgb(displayed)))
+    return np.abs(rgb2lab(rgb)[:, 0] - lab[:, 0])
+
+
+@pytest.mark.parametrize("chroma", [10, 60, 130, 1e4])
+def test_lightness_survives_rounding(chroma: float):
+    lab = _random_lab(200_000, chroma)
+    fitted = np.asarray(jax.jit(gamut.fit)(lab))
+    assert _lightness_shift(lab, fitted).max() <= _BOUND
+    assert _lightness_shift(lab, lab).max() > 5 * _BOUND  # what clipping alone does
+
+
+def test_black_and_white_lose_their_colour():
+    lab = np.float32([[0, 60, -60], [100, 60, -60], [100, 0, 0], [0, 0, 0]])
+    rgb = color.to_uint8(color.lab_to_rgb(gamut.fit(lab)))
+    assert np.array_equal(rgb, [[0] * 3, [255] * 3, [255] * 3, [0] * 3])
+
+
+def test_result_is_inside_at_the_same_lightness_and_hue():
+    lab = _random_lab(100_000, 200)
+    fitted = np.asarray(gamut.fit(lab))
+    linear = np.asarray(color.lab_to_linear(fitted))
+    assert linear.min() >= -2e-4
+    assert linear.max() <= 1 + 2e-4
+    assert np.array_equal(fitted[:, 0], lab[:, 0])
+    before, after = lab[:, 1:].astype(np.float64), fitted[:, 1:].astype(np.float64)
+    chroma = np.hypot(*before.T)
+    cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
+    assert np.abs(cross / chroma).max() < 1e-3
+    assert ((before * after).sum(axis=1) >= 0).all()
+    assert (np.hypot(*after.T) <= chroma + 1e-3).all()
+
+
+def test_no_more_chroma_is_lost_than_needed():
+    lab = _random_lab(50_000, 130)
+    lab = lab[(lab[:, 0] > 1) & (lab[:, 0] < 99)]
+    fitted = np.asarray(gamut.fit(lab))
+    moved = (fitted != lab).any(axis=1)
+    assert moved.mean() > 0.5
+    chroma = np.hypot(fitted[moved, 1], fitted[moved, 2])
+    direction = lab[moved, 1:] / np.hypot(lab[moved, 1], lab[moved, 2])[:, None]
+    further = fitted[moved].copy()
+    further[:, 1:] = direction * (chroma[:, None] + 0.1)
+    linear = np.asarray(color.lab_to_linear(further))
+    assert ((linear < 0) | (linear > 1)).any(axis=1).all()
+
+
+def test_colours_inside_are_untouched():
+    rgb = _RNG.integers(0, 256, (200_000, 3), np.uint8)
+    corners = np.stack(np.meshgrid(*[[0, 255]] * 3), axis=-1).reshape(-1, 3)
+    rgb = np.concatenate([rgb, corners.astype(np.uint8)])
+    lab = np.asarray(color.rgb_to_lab(rgb))
+    assert np.array_equal(gamut.fit(lab), lab)
+
+
+def test_shapes_transforms_and_gradients():
+    lab = _random_lab(8 * 15, 150).reshape(8, 3, 5, 3)
+    plain = np.asarray(gamut.fit(lab))
+    for transform in (jax.jit, jax.vmap, jax.pmap):
+        again = np.asarray(transform(gamut.fit)(lab))
+        np.testing.assert_allclose(again, plain, rtol=0, atol=0.05)
+    np.testing.assert_array_equal(gamut.fit(lab[0, 0, 0]), plain[0, 0, 0])
+    gradient = jax.grad(lambda lab: gamut.fit(lab).sum())(lab)
+    assert np.isfinite(np.asarray(gradient)).all()
