@@ -156,7 +156,7 @@ def build(
         return Regression(stride=stride)
     weights = None
     if prior is not None and settings.rebalance < 1:
-        weights = bins.rebalancing_weights(prior, settings.rebalance)
+        weights = np.asarray(bins.rebalancing_weights(prior, settings.rebalance))
     return Classification(
         stride=stride, temperature=settings.temperature, rebalancing=weights
     )

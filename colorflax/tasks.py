@@ -81,7 +81,7 @@ class Colorization:
     def train_step(
         self, state: TrainState, batch: Batch, key: jax.Array, mean: Mean
     ) -> tuple[TrainState, dict[str, jax.Array]]:
-        """One update; the loss and the length of its gradient."""
+        """One update; the loss, and the lengths of its gradient and of the result."""
         del key  # nothing in these networks is random
         L, ab = split(batch["rgb"])
 
@@ -90,8 +90,14 @@ class Colorization:
             return jnp.mean(self.objective.loss(head, ab))
 
         loss, gradients = mean(jax.value_and_grad(cost)(state.params))
-        scalars = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
-        return state.apply(gradients, self.optimizer), scalars
+        state = state.apply(gradients, self.optimizer)
+        scalars = {
+            "loss": loss,
+            "gradient_norm": optax.tree.norm(gradients),
+            # Overflows before the loss does: no broken state passes for a good one.
+            "parameter_norm": optax.tree.norm(state.params),
+        }
+        return state, scalars
 
     def eval_step(
         self, state: TrainState, batch: Batch
