@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from colorflax import color
 
@@ -34,7 +34,9 @@ def fit(
     chroma = jnp.max(jnp.abs(lab[..., 1:]), axis=-1)
     most = jnp.minimum(1.0, _MAX_CHROMA / jnp.maximum(chroma, _MAX_CHROMA))
 
-    def narrow(i: int, scale: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    def narrow(
+        i: Int[Array, ""], scale: Float[Array, "*batch"]
+    ) -> Float[Array, "*batch"]:
         larger = scale + most * 0.5 ** (i + 1.0)
         return jnp.where(_inside(_scale_chroma(lab, larger)), larger, scale)
 

@@ -46,7 +46,9 @@ def test_outside_srgb_is_not_clipped():
     rgb = color.lab_to_rgb(np.float32([[50, 120, 0], [95, 0, -90]]))
     assert rgb.min() < 0
     assert rgb.max() > 1
-    assert np.array_equal(color.to_uint8(np.float32([-0.2, 0.5019, 1.3])), [0, 128, 255])
+    assert np.array_equal(
+        color.to_uint8(np.float32([-0.2, 0.5019, 1.3])), [0, 128, 255]
+    )
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 3), (2, 1, 4, 5, 3)])
@@ -75,7 +77,10 @@ _EDGES = [0.0, 1e-6, 0.003, 0.0031308, 0.008856, 0.04045, 0.2068966, 0.5, 1.0]
 def test_gradients_are_finite():
     rgb = jnp.stack(jnp.meshgrid(*[jnp.array(_EDGES)] * 3), axis=-1).reshape(-1, 3)
     lab = jnp.concatenate(
-        [color.rgb_to_lab(rgb), jnp.array([[0.0, 80, -80], [100, -128, 127], [0, 0, 0]])]
+        [
+            color.rgb_to_lab(rgb),
+            jnp.array([[0.0, 80, -80], [100, -128, 127], [0, 0, 0]]),
+        ]
     )
     for function, points in ((color.rgb_to_lab, rgb), (color.lab_to_rgb, lab)):
         for jacobian in (jax.jacrev(function), jax.jacfwd(function)):
@@ -97,7 +102,7 @@ def test_gradients_agree_with_float64_differences(rgb: list[float]):
     np.testing.assert_allclose(inverse @ jacobian, np.eye(3), rtol=0, atol=5e-3)
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.uint16, np.bool_])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint16])
 def test_other_dtypes_are_refused(dtype: type):
-    with pytest.raises(Exception, match="uint8|rgb"):
+    with pytest.raises(TypeError, match="uint8"):
         color.rgb_to_lab(np.zeros((2, 3), dtype))
