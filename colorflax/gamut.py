@@ -9,8 +9,9 @@ from colorflax import color
 
 # sRGB's largest chroma is 134 (blue): the search need not look further out.
 _MAX_CHROMA = 140.0
-# Linear light. The constants as given put L = 100, a = b = 0 at up to 1 + 8e-5.
-_TOLERANCE = 1e-4
+# Linear light: float32 puts sRGB's own colours up to 1e-6 below 0, and the constants as
+# given put L = 100, a = b = 0 up to 8e-5 above 1.
+_LOWEST, _HIGHEST = -1e-5, 1 + 1e-4
 _HALVINGS = 12
 
 
@@ -57,4 +58,4 @@ def _inside(lab: Float[Array, "*batch 3"]) -> Bool[Array, "*batch"]:
     r, g, b = linear[..., 0], linear[..., 1], linear[..., 2]
     low = jnp.minimum(jnp.minimum(r, g), b)
     high = jnp.maximum(jnp.maximum(r, g), b)
-    return (low >= -_TOLERANCE) & (high <= 1 + _TOLERANCE)
+    return (low >= _LOWEST) & (high <= _HIGHEST)
