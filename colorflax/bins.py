@@ -59,8 +59,10 @@ def soft_encode(
     on_table = ab / jnp.maximum(1.0, reach / _EDGE)
     cell = jnp.floor(on_table / _CELL).astype(jnp.int32) + _SIDE // 2
     cell = jnp.clip(cell, 0, _SIDE - 1)
-    packed = jnp.asarray(_lookup()).at[cell[..., 0] * _SIDE + cell[..., 1]].get(
-        mode="promise_in_bounds"
+    packed = (
+        jnp.asarray(_lookup())
+        .at[cell[..., 0] * _SIDE + cell[..., 1]]
+        .get(mode="promise_in_bounds")
     )
     index, a, b = _unpack(packed)
 
@@ -175,8 +177,8 @@ def _lookup() -> np.ndarray:
     edge = at_edge.any(axis=(0, 2))
 
     table = np.empty((len(low), _CANDIDATES), np.int32)
-    # Inside, no bin past the 32 nearest to a cell comes near the five; outside, some do.
-    # Inside, float32 holds every distance exactly.
+    # Inside, no bin past the 32 nearest can be among the five, and float32 holds every
+    # distance exactly; at the edge neither is true.
     table[~edge] = _candidates(corners[:, ~edge].astype(np.float32), pool=32)
     table[edge] = _candidates(np.concatenate([corners, far])[:, edge], pool=COUNT)
     return _pack(table)
@@ -212,9 +214,7 @@ def _pack(index: np.ndarray) -> np.ndarray:
 
 def _unpack(
     packed: Int32[Array, "*batch"],
-) -> tuple[
-    Int32[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*batch"]
-]:
+) -> tuple[Int32[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*batch"]]:
     a = (packed >> 9 & 31) * 10 - 110
     b = (packed >> 14) * 10 - 110
     return packed & 511, a.astype(jnp.float32), b.astype(jnp.float32)

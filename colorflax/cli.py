@@ -40,11 +40,14 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
 def _parse(argv: Sequence[str]) -> list[str]:
     try:
         return list(flags.FLAGS(list(argv)))
-    except (flags.Error, UserError, OSError, ValueError, TypeError) as error:
-        complain(error)
     except (AttributeError, KeyError) as error:
-        # What ml_collections raises for --config.unknown=1, name and guess inside.
-        complain(f"unknown setting in a --config flag: {error.args[0]}")
+        # What ml_collections raises for --config.unknown=1: a quoted text in a text.
+        guess = str(error.args[0]).replace("\\n", ". ").replace("\\'", "").strip("'")
+        complain(f"a --config flag names an unknown setting: {guess}")
+    except (flags.Error, UserError, OSError, ValueError, TypeError) as error:
+        first, _, traceback = str(error).partition("Traceback")
+        # A config file that fails: its last line says why.
+        complain(first + (traceback.strip().splitlines() or [""])[-1])
     sys.exit(2)
 
 

@@ -3,14 +3,15 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from colorflax import color
 
 # sRGB's largest chroma is 134 (blue): the search need not look further out.
 _MAX_CHROMA = 140.0
-# Linear light. The constants as given put L = 100, a = b = 0 at up to 1 + 8e-5.
-_TOLERANCE = 1e-4
+# Linear light: float32 puts sRGB's own colours up to 1e-6 below 0, and the constants as
+# given put L = 100, a = b = 0 up to 8e-5 above 1.
+_LOWEST, _HIGHEST = -1e-5, 1 + 1e-4
 _HALVINGS = 12
 
 
@@ -34,7 +35,9 @@ def fit(
     chroma = jnp.max(jnp.abs(lab[..., 1:]), axis=-1)
     most = jnp.minimum(1.0, _MAX_CHROMA / jnp.maximum(chroma, _MAX_CHROMA))
 
-    def narrow(i: Array, scale: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    def narrow(
+        i: Int[Array, ""], scale: Float[Array, "*batch"]
+    ) -> Float[Array, "*batch"]:
         larger = scale + most * 0.5 ** (i + 1.0)
         return jnp.where(_inside(_scale_chroma(lab, larger)), larger, scale)
 
@@ -55,4 +58,4 @@ def _inside(lab: Float[Array, "*batch 3"]) -> Bool[Array, "*batch"]:
     r, g, b = linear[..., 0], linear[..., 1], linear[..., 2]
     low = jnp.minimum(jnp.minimum(r, g), b)
     high = jnp.maximum(jnp.maximum(r, g), b)
-    return (low >= -_TOLERANCE) & (high <= 1 + _TOLERANCE)
+    return (low >= _LOWEST) & (high <= _HIGHEST)

@@ -7,6 +7,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from colorflax import assemble, cli, config, evaluate, train
+from colorflax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="a file with get_config(), such as configs/fusion.py"
@@ -19,13 +20,14 @@ _WORKDIR = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> None:
     """Train, then say how well it went and what to do next."""
     if len(argv) > 1:
-        raise cli.UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
-    file = config_flags.get_config_filename(flags.FLAGS["config"])
-    if not file:
-        raise cli.UserError("name a config, for example --config=configs/fusion.py")
+        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    if _CONFIG.value is None:
+        raise UserError("name a config, for example --config=configs/fusion.py")
+    file = Path(config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0])
+    if not file.is_file():
+        raise UserError(f"{file}: no such config; is this the folder of the clone?")
     settings = config.parse(_CONFIG.value)
-    name = Path(file.split(":")[0]).stem
-    workdir = Path(_WORKDIR.value or f"runs/{name}")
+    workdir = Path(_WORKDIR.value or f"runs/{file.stem}")
     run = assemble.assemble(settings, workdir)
     numbers = train.train(run, settings, workdir)
     print(evaluate.table(numbers, run.title))

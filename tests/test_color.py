@@ -84,7 +84,7 @@ def test_gradients_are_finite():
     )
     for function, points in ((color.rgb_to_lab, rgb), (color.lab_to_rgb, lab)):
         for jacobian in (jax.jacrev(function), jax.jacfwd(function)):
-            assert np.isfinite(np.asarray(jax.vmap(jacobian)(points))).all()
+            assert np.isfinite(np.asarray(jax.jit(jax.vmap(jacobian))(points))).all()
 
 
 @pytest.mark.parametrize("rgb", [[0.0, 0.0, 0.0], [0.02, 0.5, 0.9], [0.7, 0.1, 0.3]])
@@ -102,7 +102,7 @@ def test_gradients_agree_with_float64_differences(rgb: list[float]):
     np.testing.assert_allclose(inverse @ jacobian, np.eye(3), rtol=0, atol=5e-3)
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.uint16, np.bool_])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint16])
 def test_other_dtypes_are_refused(dtype: type):
-    with pytest.raises(Exception, match="uint8|rgb"):
+    with pytest.raises(TypeError, match="uint8"):
         color.rgb_to_lab(np.zeros((2, 3), dtype))
