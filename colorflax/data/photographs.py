@@ -82,7 +82,7 @@ def list_files(root: Path) -> list[Path]:
 
 
 def _checked(paths: list[Path], where: str) -> list[Photograph]:
-    unique = {}
+    unique: dict[str, Photograph] = {}
     for entry in index.read(paths, where):
         if entry.error is None:
             unique.setdefault(entry.sha256, Photograph(entry.sha256, entry.path))

@@ -50,7 +50,7 @@ def training_batches(
     def load(i: int, rng: np.random.Generator) -> HostBatch:
         return {
             "rgb": training_view(photographs[i].path, settings, rng),
-            "index": np.int32(i),
+            "index": np.array(i, np.int32),
         }
 
     order = grain.MapDataset.range(len(photographs)).seed(seed).shuffle()
@@ -78,8 +78,8 @@ def evaluation_batches(
         real = i < len(photographs)
         return {
             "rgb": evaluation_view(photographs[i].path, settings) if real else blank,
-            "index": np.int32(i if real else 0),
-            "mask": np.bool_(real),
+            "index": np.array(i if real else 0, np.int32),
+            "mask": np.array(real),
         }
 
     padded = -(-len(photographs) // batch_size) * batch_size
