@@ -42,12 +42,12 @@ def get_config(words: str = "") -> ConfigDict:
             },
             "optim": {"learning_rate": 1e-3},
             "train": {
-                "steps": 400,
+                "steps": 300,
                 "batch_size": 16,
                 "parallel": "jit",
                 "log_every": 20,
-                "eval_every": 200,
-                "save_every": 200,
+                "eval_every": 100,
+                "save_every": 100,
                 "keep": 2,
             },
         }
