@@ -268,6 +268,7 @@ def _env(cache: Path) -> dict[str, str]:
         (["--config=configs/nowhere.py"], "configs/nowhere.py"),
         (["--config=configs/fusion.py:imagnet"], "imagnet"),
         (["--config.data.source=folder:/nowhere"], "/nowhere: no such folder"),
+        (["--workdir=/proc/nowhere"], "/proc/nowhere: No such file"),
         (["--config.train.batch_size=7"], "7 does not divide over 2 devices"),
     ],
 )
