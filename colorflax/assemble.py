@@ -1,14 +1,14 @@
 """A config becomes a run: photographs, embeddings, a task, and what to remember.
 
-`run.json` in the run's folder says what the run is: its config, its photographs, which
-weights its backbone had. A second start with the same command finds it and goes on; a
-start that would be another run in the same folder is refused with the difference named.
+Every checkpoint says what the run is: its config, its photographs, which weights its
+backbone had. A second start with the same command finds the newest one and goes on; a
+start that would be another run in the same folder is refused, the difference named.
 """
 
 import functools
 import hashlib
 import itertools
-import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, bins, config, features, files
+from colorflax import __version__, bins, checkpoint, config, features
 from colorflax.data import photographs, pipeline
 from colorflax.data.decode import decode
 from colorflax.data.photographs import Photograph
@@ -24,6 +24,8 @@ from colorflax.data.pipeline import HostBatch
 from colorflax.errors import UserError
 from colorflax.resample import pool
 from colorflax.tasks import Colorization, Task, split
+
+_log = logging.getLogger(__name__)
 
 # What may differ when a run goes on: how long, how often, how fast.
 _FREE = {
@@ -37,7 +39,7 @@ class Run(NamedTuple):
     """Everything the loop needs."""
 
     task: Task
-    about: dict[str, Any]  # goes into run.json and every checkpoint
+    about: dict[str, Any]  # goes into every checkpoint
     title: str  # of the table
     training_batches: Callable[[int], Iterator[HostBatch]]  # from a step on
     evaluation_batches: Callable[[], Iterator[HostBatch]]
@@ -50,9 +52,10 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
     """
     config.check_devices(settings, jax.device_count(), jax.process_count())
-    before = _remembered(workdir)
+    before = checkpoint.remembered(workdir)
     if before is not None:
-        _same_config(before["config"], settings.to_dict(), workdir)
+        began = config.parse(before["config"]).to_dict()
+        _same_config(began, settings.to_dict(), workdir)
     training = photographs.find(settings.data, "train")
     validation = photographs.find(settings.data, "validation")
     about: dict[str, Any] = {
@@ -95,7 +98,6 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
                 itertools.islice(training_batches(0), views), settings.model.stride
             )
         about["prior"] = [float(share) for share in prior]
-    files.write(workdir / "run.json", json.dumps(about, indent=1).encode())
     known = settings.data.source == "builtin"
     which = "the ones trained on" if known else "none of them trained on"
     return Run(
@@ -107,24 +109,13 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     )
 
 
-def _remembered(workdir: Path) -> dict[str, Any] | None:
-    try:
-        return dict(json.loads((workdir / "run.json").read_bytes()))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{workdir}/run.json cannot be read ({error}); name another --workdir"
-        ) from None
-
-
 def _same_config(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> None:
     changed = [
-        f"{room}.{name} was {before[room].get(name)!r} and is {value!r}"
+        f"{room}.{name} was {before[room][name]!r} and is {value!r}"
         for room, knobs in now.items()
         if isinstance(knobs, dict)
         for name, value in knobs.items()
-        if before[room].get(name) != value and name not in _FREE.get(room, ())
+        if before[room][name] != value and name not in _FREE.get(room, ())
     ]
     if before["seed"] != now["seed"]:
         changed.append(f"seed was {before['seed']} and is {now['seed']}")
@@ -147,7 +138,14 @@ def _embed(
         name=settings.name, weights=settings.weights, seed=settings.seed
     )
     if before is not None:
-        choice = features.recorded(before["name"], before["weights"])
+        wanted, choice = choice, features.recorded(before["name"], before["weights"])
+        if choice.description != wanted.description:
+            _log.warning(
+                "going on with the %s weights that this run began with; for the %s "
+                "ones, begin in another --workdir",
+                choice.description,
+                wanted.description,
+            )
     embedded = features.embed_photographs(
         [(photo.sha256, functools.partial(decode, photo.path)) for photo in photos],
         choice,

@@ -116,16 +116,17 @@ def _parse(kind: type, values: Any, path: str) -> Any:
     if not isinstance(values, Mapping | ConfigDict):
         raise UserError(f"{path} should hold keys and values, not {values!r}")
     given = dict(values.items())
-    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     for name in given:
         if name not in fields:
             raise UserError(
                 f"{path}.{name} is not a known setting; {path} has {', '.join(fields)}"
             )
-    for name in fields:
-        if name not in given:
+    for name, field in fields.items():
+        # A default is for a setting younger than some checkpoint that is still read.
+        if name not in given and field.default is dataclasses.MISSING:
             raise UserError(f"{path}.{name} is missing from the config")
-    return kind(**{n: _value(fields[n], given[n], f"{path}.{n}") for n in fields})
+    return kind(**{n: _value(fields[n].type, given[n], f"{path}.{n}") for n in given})
 
 
 def _value(kind: Any, value: Any, path: str) -> Any:

@@ -262,8 +262,9 @@ def test_reduced_jpeg_is_the_same_photograph(tmp_path: Path) -> None:
     Image.fromarray(smooth).save(path, quality=95)
     small = decode(path, short_side=48)
     assert min(small.size) == 100
-    full = views.scale_to_short_side(decode(path), 48)
-    reduced = views.scale_to_short_side(small, 48)
+    full, reduced = (
+        views.whole_view(image, SETTINGS, 48) for image in (decode(path), small)
+    )
     assert full.size == reduced.size
     assert np.abs(np.asarray(full, int) - np.asarray(reduced, int)).max() <= 4
 

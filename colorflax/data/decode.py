@@ -40,7 +40,7 @@ def decode(path: Path, short_side: int | None = None) -> Image.Image:
                 w, h = (round(side * scale) for side in image.size)
                 image.draft(None, (w, h))
             image.load()
-            return _to_srgb(ImageOps.exif_transpose(image))
+            return to_srgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -53,7 +53,8 @@ def decode(path: Path, short_side: int | None = None) -> Image.Image:
         raise UserError(f"{path}: a damaged picture ({error})") from None
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def to_srgb(image: Image.Image) -> Image.Image:
+    """Any picture as 8-bit RGB; what `decode` does after reading."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bit(image)

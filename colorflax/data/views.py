@@ -18,36 +18,48 @@ def training_view(
     """A random crop, mirrored half of the time where `settings.flip`."""
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
     across, down, mirrored = rng.random(3)
-    view = _square(_resize(path, settings), settings, across, down)
+    view = _square(path, settings, across, down)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
 def evaluation_view(path: Path, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _square(_resize(path, settings), settings, 0.5, 0.5)
+    return _square(path, settings, 0.5, 0.5)
 
 
-def scale_to_short_side(image: Image.Image, short_side: int) -> Image.Image:
-    """Resize so that the short side has `short_side` px; the shape is kept."""
-    scale = short_side / min(image.size)
-    w, h = (max(short_side, round(side * scale)) for side in image.size)
+def whole_view(
+    image: Image.Image, settings: config.Data, size: int | None = None
+) -> Image.Image:
+    """All of a picture, at the scale of the squares; its shape is kept.
+
+    Args:
+        image: RGB.
+        settings: those of training.
+        size: px, of the side that training fixes: the short one (fit=crop) or the long
+            one (fit=pad); None for that of training. No side grows beyond 8 times the
+            other's px, so that a strip of film stays small.
+    """
+    short, long = sorted(image.size)
+    if settings.fit == "pad":
+        scale = (size or settings.size) / long
+    else:
+        scale = (size or settings.short_side) / max(short, long / 8)
+    w, h = (max(1, round(side * scale)) for side in image.size)
     return image.resize((w, h), Image.Resampling.BICUBIC)
 
 
-def _resize(path: Path, settings: config.Data) -> Image.Image:
-    if settings.fit == "crop":
-        image = decode(path, settings.short_side)
-        return scale_to_short_side(image, settings.short_side)
-    square = (settings.size, settings.size)
-    return ImageOps.pad(
-        decode(path, settings.size), square, Image.Resampling.BICUBIC, color="white"
+def _square(path: Path, settings: config.Data, across: float, down: float) -> Square:
+    size = (settings.size, settings.size)
+    bicubic = Image.Resampling.BICUBIC
+    if settings.fit == "pad":
+        image = decode(path, settings.size)
+        return np.asarray(ImageOps.pad(image, size, bicubic, color="white"))
+    image = decode(path, settings.short_side)
+    # Cut before resizing: only what is seen is computed, however long the picture is.
+    side = min(image.size) * settings.size / settings.short_side
+    left, top = (
+        int(share * (length - side))
+        for share, length in ((across, image.width), (down, image.height))
     )
-
-
-def _square(
-    image: Image.Image, settings: config.Data, across: float, down: float
-) -> Square:
-    size = settings.size
-    left = int(across * (image.width - size + 1))
-    top = int(down * (image.height - size + 1))
-    return np.asarray(image.crop((left, top, left + size, top + size)))
+    box = (left, top, left + side, top + side)
+    return np.asarray(image.resize(size, bicubic, box))
