@@ -28,7 +28,7 @@ from colorflax.tasks import Colorization, Task, split
 # What may differ when a run goes on: how long, how often, how fast.
 _FREE = {
     "train": {"steps", "log_every", "eval_every", "save_every", "keep", "parallel"},
-    "data": {"threads", "workers"},
+    "data": {"threads", "workers", "max_bad_percent"},
 }
 _PRIOR_VIEWS = 1_000
 

@@ -49,6 +49,7 @@ class Data:
 
     source: str  # builtin, or folder:DIR
     validation_percent: float  # of a folder, chosen by content
+    max_bad_percent: float  # of a folder's files; with more that cannot be read, stop
     fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
     short_side: int  # px after resizing, before the crop (fit=crop)
     size: int  # px, the square that the network sees
@@ -170,6 +171,11 @@ def _check(c: Config) -> None:
         0 <= c.data.validation_percent < 100,
         "config.data.validation_percent should be at least 0 and below 100, "
         f"not {c.data.validation_percent:g}",
+    )
+    need(
+        0 <= c.data.max_bad_percent <= 100,
+        "config.data.max_bad_percent should be in 0..100, "
+        f"not {c.data.max_bad_percent:g}",
     )
     need(
         c.data.fit == "pad" or c.data.short_side >= c.data.size,

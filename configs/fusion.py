@@ -33,6 +33,7 @@ def get_config(words: str = "") -> ConfigDict:
             "data": {
                 "source": "builtin",
                 "validation_percent": 10.0,
+                "max_bad_percent": 5.0,
                 "fit": "crop",
                 "short_side": 72,
                 "size": 64,
