@@ -44,6 +44,24 @@ class Features:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Augment:
+    """How old the L that the network sees in training may look; 0 switches each off.
+
+    Each photograph draws its own strength of each, evenly from 0 up to this. The colour
+    to be learnt, the embedding and the evaluation stay those of the photograph itself.
+    """
+
+    orthochromatic: float  # share, up to 1: red and green as a plate for blue saw them
+    blur: float  # px of the square, standard deviation of the Gaussian
+    grain: (
+        float  # L units, standard deviation in mid-grey; less towards black and white
+    )
+    fade: float  # L units by which black rises and, apart from that, white sinks
+    noise: float  # L units, standard deviation, of the scanner: alike in all tones
+    dust: float  # percent of the pixels covered, half of the specks black, half white
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
     """Where photographs come from and what the network sees of them."""
 
@@ -54,6 +72,7 @@ class Data:
     short_side: int  # px after resizing, before the crop (fit=crop)
     size: int  # px, the square that the network sees
     flip: bool  # mirror half of the training views
+    augment: Augment
     threads: int  # decoding at the same time in this process
     workers: int  # decoding processes; 0 decodes in this one
 
@@ -182,6 +201,15 @@ def _check(c: Config) -> None:
         f"config.data.short_side={c.data.short_side} is smaller than the "
         f"config.data.size={c.data.size} that is cropped from it",
     )
+    for name, most in (
+        ("orthochromatic", 1), ("blur", 16), ("grain", 50), ("fade", 50),
+        ("noise", 50), ("dust", 100),
+    ):  # fmt: skip
+        value = getattr(c.data.augment, name)
+        need(
+            0 <= value <= most,
+            f"config.data.augment.{name} should be in 0..{most}, not {value:g}",
+        )
     need(
         c.optim.learning_rate > 0,
         f"config.optim.learning_rate should be positive, not {c.optim.learning_rate:g}",

@@ -14,6 +14,7 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from configs import fusion
 
 ROOT = Path(__file__).parent.parent
 RNG = np.random.default_rng(7)
+Verdicts = tuple[dict[str, Any], dict[str, float], int]
 
 
 def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -153,15 +155,13 @@ def chamber(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stem, suffix = name.split(".")
         for how, damaged in _damage(content).items():
             everything[f"{stem}-{suffix}-{how}.{suffix}"] = damaged
-    for name, content in itertools.chain(
-        _bombs(originals).items(), _tags(originals).items()
-    ):
-        everything[name] = content
+    everything |= _bombs(originals) | _tags(originals)
     names = list(originals)
     for one, other in zip(names, names[7:] + names[:7], strict=True):
         everything[f"wrong-{one}.{other.split('.')[1]}"] = originals[one]
     everything |= {
-        "empty.jpg": b"", "empty.tif": b"", "text.png": b"hello\n", "null.gif": bytes(99),
+        "empty.jpg": b"", "empty.tif": b"", "text.png": b"hello\n",
+        "null.gif": bytes(99),
         "program.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
         "two\nlines.jpg": b"x", "tab\tand\x1b[31mred.jpg": b"x", "ünï.jpg": b"x",
     }  # fmt: skip
@@ -215,7 +215,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @pytest.fixture(scope="module")
-def verdicts(chamber: Path) -> tuple[dict[str, object], dict[str, float], int]:
+def verdicts(chamber: Path) -> Verdicts:
     """What became of each, how long it took, and the kilobytes it all took."""
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(chamber)], cwd=ROOT, capture_output=True,
@@ -235,9 +235,7 @@ def verdicts(chamber: Path) -> tuple[dict[str, object], dict[str, float], int]:
     return said, seconds, int(peak)
 
 
-def test_every_file_is_decoded_or_named(
-    chamber: Path, verdicts: tuple[dict[str, object], dict[str, float], int]
-) -> None:
+def test_every_file_is_decoded_or_named(chamber: Path, verdicts: Verdicts) -> None:
     said, seconds, peak = verdicts
     assert len(said) > 1_000
     assert max(seconds.values()) < 5
@@ -275,14 +273,12 @@ def test_every_file_is_decoded_or_named(
         ("socket.jpg", "a pipe, socket or device, not a photograph"),
     ],
 )
-def test_reasons(
-    verdicts: tuple[dict[str, object], dict[str, float], int], name: str, reason: str
-) -> None:
+def test_reasons(verdicts: Verdicts, name: str, reason: str) -> None:
     assert reason in str(verdicts[0][name])
 
 
 def test_odd_names_are_escaped(
-    verdicts: tuple[dict[str, object], dict[str, float], int],
+    verdicts: Verdicts,
 ) -> None:
     said = verdicts[0]
     assert r"two\nlines.jpg: " in str(said["two\nlines.jpg"])

@@ -96,8 +96,9 @@ def _checked(
             photo = Photograph(entry.sha256, entry.path, entry.stamp)
             unique.setdefault(entry.sha256, photo)
     if not unique:
+        looked = ", ".join(sorted(SUFFIXES))
         raise UserError(
-            f"{files.shown(where)}: no photograph found (looked for {', '.join(sorted(SUFFIXES))})"
+            f"{files.shown(where)}: no photograph found (looked for {looked})"
         )
     return sorted(unique.values())
 
