@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, bins, config, embeddings, features, files
+from colorflax import __version__, bins, config, features, files
 from colorflax.data import photographs, pipeline
 from colorflax.data.decode import decode
 from colorflax.data.photographs import Photograph
@@ -148,7 +148,7 @@ def _embed(
     )
     if before is not None:
         choice = features.recorded(before["name"], before["weights"])
-    embedded = embeddings.embed_photographs(
+    embedded = features.embed_photographs(
         [(photo.sha256, functools.partial(decode, photo.path)) for photo in photos],
         choice,
         on_missing=settings.on_missing if before is None else "error",

@@ -83,16 +83,7 @@ def blur(L: Lightness, sigma: Strength, most: float) -> Lightness:
     for axis in (1, 2):
         padding = [(0, 0), (0, 0), (0, 0)]
         padding[axis] = (reach, reach)
-        padded = jnp.pad(L, padding, mode="edge")
-        n = L.shape[axis]
-        L = sum(
-            (
-                taps[:, i, None, None]
-                * jax.lax.slice_in_dim(padded, i, i + n, axis=axis)
-                for i in range(2 * reach + 1)
-            ),
-            start=jnp.zeros_like(L),
-        )
+        L = _along(axis, jnp.pad(L, padding, mode="edge"), taps)
     return L
 
 
@@ -102,10 +93,10 @@ def grain(L: Lightness, sigma: Strength, keys: Keys) -> Lightness:
     side = np.exp(-1 / (2 * _GRAIN_BLUR**2))
     taps = np.array([side, 1, side])
     taps = taps / np.sqrt(np.sum(taps**2))  # keeps the standard deviation at 1
-    down = sum(float(t) * white[:, i : i + L.shape[1]] for i, t in enumerate(taps))
-    clumps = sum(float(t) * down[:, :, i : i + L.shape[2]] for i, t in enumerate(taps))
+    for axis in (1, 2):
+        white = _along(axis, white, jnp.asarray(np.tile(taps, (len(L), 1))))
     tone = jnp.clip(L / 100, 0, 1)
-    return L + sigma[:, None, None] * 2 * jnp.sqrt(tone * (1 - tone)) * clumps
+    return L + sigma[:, None, None] * 2 * jnp.sqrt(tone * (1 - tone)) * white
 
 
 def fade(L: Lightness, most: Strength, keys: Keys) -> Lightness:
@@ -129,6 +120,18 @@ def dust(L: Lightness, percent: Strength, keys: Keys) -> Lightness:
     dirt = jnp.where(draw < clean, 0.0, jnp.where(draw < (1 + clean) / 2, -1.0, 1.0))
     white, black = (_spread(sign * dirt) for sign in (1, -1))
     return jnp.where(white > 0, 100, jnp.where(black > 0, 0, L))
+
+
+def _along(
+    axis: int, padded: Float[Array, "b h1 w1"], taps: Float[Array, "b n"]
+) -> Lightness:
+    """Correlate with each picture's own taps; what they overlap is cut off."""
+    n = padded.shape[axis] - taps.shape[1] + 1
+    total = jnp.zeros(())
+    for i in range(taps.shape[1]):
+        shifted = jax.lax.slice_in_dim(padded, i, i + n, axis=axis)
+        total = total + taps[:, i, None, None] * shifted
+    return total
 
 
 def _fold(keys: Keys, number: int) -> Keys:

@@ -96,7 +96,7 @@ def load(path: Path) -> Saved:
             f"{path}: no checkpoint here; train one with "
             "python -m colorflax.main --config=configs/fusion.py"
         )
-    manager = _open(root, read_only=True)
+    manager = _open(root, read_only=True, create=False, save_interval_steps=0)
     step = int(path.name) if named else manager.best_step() or manager.latest_step()
     if step not in manager.all_steps():
         raise UserError(f"{path}: no complete checkpoint here")

@@ -13,8 +13,8 @@ from colorflax.errors import UserError
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
     """`absl.app.run`, with bad flags and `UserError` as one line each.
 
-    Exit codes: what `main` returns; 1 for a `UserError`; 2 for bad flags; 130 for
-    Ctrl-C.
+    Exit codes: what `main` returns; 1 for a `UserError` or a failing disk; 2 for bad
+    flags; 130 for Ctrl-C.
     """
     # The libraries below us log much through absl; ours is plain lines.
     absl_logging.set_verbosity(absl_logging.ERROR)
@@ -31,6 +31,10 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
         sys.exit(main(argv))
     except UserError as error:
         complain(error)
+        sys.exit(1)
+    except OSError as error:
+        # A full disk, a folder without permission: the machine's, not a bug's.
+        complain(f"{error.filename or 'disk'}: {error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
         complain("stopped")

@@ -1,4 +1,4 @@
-"""Colour photographs: python -m colorflax.colorize --checkpoint=RUN --out=DIR PHOTO..."""
+"""Colour photographs: python -m colorflax.colorize --checkpoint=RUN PHOTO..."""
 
 import io
 from collections.abc import Iterator, Sequence

@@ -21,12 +21,15 @@ def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> dict[str, 
 
 def table(numbers: Mapping[str, float], title: str) -> str:
     """The two scores beside those of leaving the photographs grey."""
-    rows = (
-        ("MSE of ab, in (ab/127)^2", "mse", ".5f"),
-        ("PSNR of RGB, dB", "psnr", ".2f"),
+    mse, grey_mse = numbers["mse"], numbers["grey_mse"]
+    psnr, grey_psnr = numbers["psnr"], numbers["grey_psnr"]
+    return "\n".join(
+        (
+            title,
+            f"{'':26}{'colorflax':>11}{'left grey':>11}",
+            f"{'MSE of ab, (ab/127)^2':26}{mse:11.5f}{grey_mse:11.5f}"
+            f"   {mse / grey_mse:.2f} times",
+            f"{'PSNR of RGB, dB':26}{psnr:11.2f}{grey_psnr:11.2f}"
+            f"   {psnr - grey_psnr:+.2f}",
+        )
     )
-    lines = [title, f"{'':28}{'colorflax':>11}{'grey':>11}{'ratio':>9}"]
-    for label, name, form in rows:
-        ours, grey = numbers[name], numbers["grey_" + name]
-        lines.append(f"{label:28}{ours:>11{form}}{grey:>11{form}}{ours / grey:>9.2f}")
-    return "\n".join(lines)

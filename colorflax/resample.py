@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 
 def repeat(
-    x: Float[Array, "b h w c"], factor: int, size: tuple[int, int]
+    x: Float[Array, "b h w c"], factor: int, size: tuple[int, ...]
 ) -> Float[Array, "b h2 w2 c"]:
     """Nearest-neighbour enlargement by `factor`, cropped to `size` = (h2, w2)."""
     x = jnp.repeat(jnp.repeat(x, factor, axis=1), factor, axis=2)
@@ -14,7 +14,7 @@ def repeat(
 
 
 def bilinear(
-    x: Float[Array, "b h w c"], factor: int, size: tuple[int, int]
+    x: Float[Array, "b h w c"], factor: int, size: tuple[int, ...]
 ) -> Float[Array, "b h2 w2 c"]:
     """Bilinear enlargement by `factor`, cropped to `size` = (h2, w2)."""
     b, h, w, c = x.shape

@@ -88,7 +88,7 @@ class Colorization:
         L = augment.age(batch["rgb"], key, self.augment)
 
         def cost(params: Any) -> jax.Array:
-            head = self.model.apply({"params": params}, L, batch.get("embedding"))
+            head = self._head(params, L, batch.get("embedding"))
             return jnp.mean(self.objective.loss(head, ab))
 
         loss, gradients = mean(jax.value_and_grad(cost)(state.params))
@@ -129,9 +129,17 @@ class Colorization:
         embedding: Float[Array, "b e"] | None,
     ) -> Float[Array, "b h w 2"]:
         """The ab of each pixel, enlarged bilinearly from the head's stride."""
-        head = self.model.apply({"params": params}, L, embedding)
-        ab = self.objective.decode(head)
+        ab = self.objective.decode(self._head(params, L, embedding))
         return bilinear(ab, self.objective.stride, L.shape[1:3])
+
+    def _head(
+        self,
+        params: Any,
+        L: Float[Array, "b h w 1"],
+        embedding: Float[Array, "b e"] | None,
+    ) -> Float[Array, "b h_s w_s q"]:
+        head: jax.Array = self.model.apply({"params": params}, L, embedding)  # type: ignore[assignment]
+        return head
 
 
 def split(

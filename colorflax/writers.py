@@ -75,7 +75,8 @@ class Progress:
         """Show that `step` is done, in a plain line if `line`; returns images/s."""
         first, began = self._since
         rate = (step - first) * self._batch_size / (time.monotonic() - began)
-        text = "  ".join(f"{k} {v:.4g}" for k, v in numbers.items())
+        losses = {k: v for k, v in numbers.items() if "loss" in k}
+        text = "  ".join(f"{k} {v:.4g}" for k, v in losses.items())
         text = f"{text}  {rate:.1f} images/s"
         if self._live:
             self._bar.set_postfix_str(text, refresh=False)

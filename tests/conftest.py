@@ -1,7 +1,13 @@
 """Every test runs on eight simulated CPU devices, with shapes checked."""
 
+import dataclasses
+import hashlib
 import os
 import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
@@ -31,3 +37,79 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> str:
         rgb = np.stack([L + 40, L, 1.2 * L - 60], axis=-1).clip(0, 255)
         Image.fromarray(rgb.astype(np.uint8)).save(root / f"{i}.png")
     return str(root)
+
+
+# colorflax is imported inside the fixtures, after the shape checker is in place.
+
+
+@pytest.fixture
+def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for pretrained weights, and no network to get them from."""
+
+    def urlopen(*args: object, **kwargs: object) -> None:
+        raise OSError("the network is blocked")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    return tmp_path / "keras"
+
+
+@pytest.fixture
+def tiny(keras_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A classifier of 1000 classes that builds in no time, 32 pixels wide."""
+    from colorflax import features
+    from colorflax.features.runtime import keras_on_jax
+
+    with keras_on_jax() as keras:
+
+        def constructor(weights: None, classifier_activation: None) -> Any:
+            layers = keras.layers
+            return keras.Sequential(
+                [
+                    layers.Input((32, 32, 3)),
+                    layers.Conv2D(8, 3, strides=4, activation="relu"),
+                    layers.BatchNormalization(),
+                    layers.Flatten(),
+                    layers.Dense(1000, activation=classifier_activation),
+                ]
+            )
+
+        monkeypatch.setattr(keras.applications, "Tiny", constructor, raising=False)
+    architecture = features.Architecture(
+        constructor="Tiny",
+        size=32,
+        scale=lambda x: x / 127.5 - 1,
+        file="tiny/tiny.h5",
+        md5="0" * 32,
+        random_gain=1.0,
+    )
+    monkeypatch.setitem(features.BACKBONES, "tiny", architecture)
+    return "tiny"
+
+
+@pytest.fixture
+def publish(tiny: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Puts weights of `tiny` on disk, as Keras hosts them, as the pretrained ones."""
+    from keras.src.legacy.saving import legacy_h5_format
+
+    from colorflax import features
+    from colorflax.features.runtime import keras_on_jax
+
+    h5py = pytest.importorskip("h5py")
+
+    def publish(seed: int) -> Path:
+        path = features.BACKBONES[tiny].path
+        path.parent.mkdir(parents=True)
+        with keras_on_jax() as keras:
+            model = keras.applications.Tiny(weights=None, classifier_activation=None)
+            shapes = [(v.name, tuple(v.shape)) for v in model.weights]
+            model.set_weights(features.random_weights(shapes, seed))
+            with h5py.File(path, "w") as f, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Keras's writer, which we do not use
+                legacy_h5_format.save_weights_to_hdf5_group(f, model)
+        md5 = hashlib.md5(path.read_bytes()).hexdigest()
+        published = dataclasses.replace(features.BACKBONES[tiny], md5=md5)
+        monkeypatch.setitem(features.BACKBONES, tiny, published)
+        return path
+
+    return publish

@@ -42,7 +42,7 @@ def _keys(n: int = 4) -> jax.Array:
     return jax.random.split(KEY, n)
 
 
-def test_off_is_the_L_of_lab_bit_for_bit() -> None:
+def test_off_is_lab_bit_for_bit() -> None:
     every = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), -1).astype(np.uint8)
     rgb = jnp.asarray(every.reshape(4, -1, 52, 3))
     for wrap in (jax.jit, lambda f: f):

@@ -1,17 +1,15 @@
-"""Backbones against Keras itself, and the cache of embeddings.
+"""Backbones against Keras itself, and where their weights come from.
 
 The network is never touched: downloads are replaced. Most tests use a classifier of
 one convolution; Inception-ResNet-v2 is built once.
 """
 
 import functools
-import hashlib
 import logging
 import socket
 import subprocess
 import sys
 import threading
-import warnings
 
 import jax
 import jax.numpy as jnp
@@ -20,30 +18,21 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from colorflax import color, embeddings, features
+from colorflax import color, features
 from colorflax.errors import UserError
+from colorflax.features import download
+from colorflax.features.runtime import keras_on_jax
 
-# Change it only together with features._SCHEME: cached embeddings and trained
+# Change it only together with weights._SCHEME: cached embeddings and trained
 # models were made with these weights.
 GOLDEN_SEED_0 = "1021161150c639931b45896602e1cad616798ce6b0de721b11d8ec2f9003518c"
-
-
-def no_network(*args, **kwargs):
-    raise OSError("the network is blocked")
-
-
-@pytest.fixture(autouse=True)
-def keras_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(features.urllib.request, "urlopen", no_network)
-    return tmp_path / "keras"
 
 
 @pytest.fixture(scope="module")
 def built():
     """Inception-ResNet-v2 and the Keras model inside it."""
     models = []
-    with features._keras() as keras, pytest.MonkeyPatch.context() as patch:
+    with keras_on_jax() as keras, pytest.MonkeyPatch.context() as patch:
         constructor = keras.applications.InceptionResNetV2
         patch.setattr(
             keras.applications,
@@ -65,76 +54,25 @@ def photographs():
     return np.stack([features.fit(image) for image in images])
 
 
-@pytest.fixture
-def tiny(monkeypatch):
-    """A classifier of 1000 classes that builds in no time, 32 pixels wide."""
-    with features._keras() as keras:
-
-        def constructor(weights, classifier_activation):
-            layers = keras.layers
-            return keras.Sequential(
-                [
-                    layers.Input((32, 32, 3)),
-                    layers.Conv2D(8, 3, strides=4, activation="relu"),
-                    layers.BatchNormalization(),
-                    layers.Flatten(),
-                    layers.Dense(1000, activation=classifier_activation),
-                ]
-            )
-
-        monkeypatch.setattr(keras.applications, "Tiny", constructor, raising=False)
-    architecture = features.Architecture(
-        constructor="Tiny",
-        size=32,
-        scale=features._to_unit,
-        file="tiny/tiny.h5",
-        md5="0" * 32,
-        random_gain=1.0,
-    )
-    monkeypatch.setitem(features.BACKBONES, "tiny", architecture)
-    return "tiny"
-
-
-def publish(monkeypatch, keras_home, name, seed):
-    """Put weights on disk, in the format Keras hosts, as the pretrained ones."""
-    from keras.src.legacy.saving import legacy_h5_format
-
-    h5py = pytest.importorskip("h5py")
-    path = keras_home / "models" / "tiny.h5"
-    path.parent.mkdir(parents=True)
-    with features._keras() as keras:
-        model = keras.applications.Tiny(weights=None, classifier_activation=None)
-        shapes = [(v.name, tuple(v.shape)) for v in model.weights]
-        model.set_weights(features.random_weights(shapes, seed))
-        with h5py.File(path, "w") as f, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras's writer, which we do not use
-            legacy_h5_format.save_weights_to_hdf5_group(f, model)
-    old = features.BACKBONES[name]
-    fields = {k: getattr(old, k) for k in old.__dataclass_fields__}
-    fields["md5"] = hashlib.md5(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(features.BACKBONES, name, features.Architecture(**fields))
-    return path
-
-
 # --- the picture that goes in ---
 
 
 def test_importing_does_not_import_keras():
-    code = "import sys, colorflax.embeddings; sys.exit('keras' in sys.modules)"
+    code = "import sys, colorflax.features; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_another_keras_backend_is_a_user_error(monkeypatch):
-    with features._keras() as keras:
+    with keras_on_jax() as keras:
         monkeypatch.setattr(keras.config, "backend", lambda: "torch")
-    with pytest.raises(UserError, match="runs on torch"), features._keras():
+    with pytest.raises(UserError, match="runs on torch"), keras_on_jax():
         pass
 
 
 @pytest.mark.parametrize("name", ["inception_resnet_v2", "inception_v3", "vgg16"])
 def test_input_range_is_the_one_keras_uses(name):
     x = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3)).astype(np.float32)
-    with features._keras() as keras:
+    with keras_on_jax() as keras:
         module = getattr(keras.applications, name)
         expected = module.preprocess_input(x.copy())
     ours = features.BACKBONES[name].scale(jnp.asarray(x))
@@ -187,7 +125,7 @@ def test_logits_behind_a_zero_equal_keras(built, inception, photographs):
     assert ours.dtype == np.float32
     L = color.rgb_to_lab(photographs)[..., :1]
     grey = color.lab_to_rgb(jnp.concatenate([L, 0 * L, 0 * L], -1)) * 255
-    with features._keras() as keras:
+    with keras_on_jax() as keras:
         x = keras.applications.inception_resnet_v2.preprocess_input(np.array(grey))
         theirs = np.asarray(built[1](x[:2], training=False))
     np.testing.assert_array_equal(ours[:, 0], 0)
@@ -267,8 +205,8 @@ def test_random_kernels_have_he_variance():
 # --- where weights come from ---
 
 
-def test_pretrained_weights_are_loaded(tiny, keras_home, monkeypatch):
-    publish(monkeypatch, keras_home, tiny, seed=7)
+def test_pretrained_weights_are_loaded(tiny, publish):
+    publish(seed=7)
     backbone = features.load(tiny, on_missing="error")
     same = features.load(tiny, weights="random", seed=7)
     assert backbone.weights == "imagenet"
@@ -276,8 +214,9 @@ def test_pretrained_weights_are_loaded(tiny, keras_home, monkeypatch):
 
 
 def test_missing_weights_warn_and_are_recorded(tiny, caplog):
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "colorflax"):
         backbone = features.load(tiny, seed=5)
+    assert [r.name for r in caplog.records] == ["colorflax.features.weights"]
     assert backbone.weights == "random:5"
     assert "RANDOM WEIGHTS (seed 5)" in caplog.text
     assert "the network is blocked" in caplog.text
@@ -291,8 +230,8 @@ def test_missing_weights_can_be_an_error(tiny):
     assert "the network is blocked" in str(e.value)
 
 
-def test_damaged_weights_are_never_loaded(tiny, keras_home, monkeypatch):
-    path = publish(monkeypatch, keras_home, tiny, seed=7)
+def test_damaged_weights_are_never_loaded(tiny, publish):
+    path = publish(seed=7)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match="cannot be had"):
         features.load(tiny, on_missing="error")
@@ -305,12 +244,12 @@ def test_a_download_goes_through_keras_with_a_time_limit(tiny, monkeypatch, kera
         seen.update(kwargs, origin=origin, timeout=socket.getdefaulttimeout())
         raise Exception("URL fetch failure")
 
-    monkeypatch.setattr(features, "_reach", lambda url: None)
-    with features._keras() as keras:
+    monkeypatch.setattr(download, "_reach", lambda url: None)
+    with keras_on_jax() as keras:
         monkeypatch.setattr(keras.utils, "get_file", get_file)
     with pytest.raises(UserError, match="URL fetch failure"):
         features.load(tiny, on_missing="error")
-    assert seen["timeout"] == features._TIMEOUT
+    assert seen["timeout"] == download._TIMEOUT
     assert socket.getdefaulttimeout() is None
     assert seen["file_hash"] == "0" * 32
     assert seen["cache_subdir"] == str(keras_home / "models")
@@ -319,9 +258,9 @@ def test_a_download_goes_through_keras_with_a_time_limit(tiny, monkeypatch, kera
 
 def test_a_silent_server_does_not_hang(tiny, monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr(features, "_TIMEOUT", 0.05)
+    monkeypatch.setattr(download, "_TIMEOUT", 0.05)
     monkeypatch.setattr(
-        features.urllib.request, "urlopen", lambda *a, **k: release.wait(60) and 1 / 0
+        download.urllib.request, "urlopen", lambda *a, **k: release.wait(60) and 1 / 0
     )
     try:
         with pytest.raises(UserError, match="no answer within"):
@@ -332,171 +271,8 @@ def test_a_silent_server_does_not_hang(tiny, monkeypatch):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": "resnet"}, {"weights": "places"}, {"seed": -1}, {"on_missing": "ask"}],
+    [{"name": "resnet"}, {"weights": "places"}, {"on_missing": "ask"}],
 )
 def test_wrong_choices_are_user_errors(wrong):
-    with pytest.raises(UserError, match=r"must be|choose"):
+    with pytest.raises(UserError, match=r"cannot be .*; choose "):
         features.load(**({"weights": "random"} | wrong))
-
-
-# --- the cache ---
-
-
-class Album:
-    """Four small pictures that count how often they are opened."""
-
-    def __init__(self):
-        self.opened = []
-
-    def photographs(self, n=4):
-        return [
-            (hashlib.sha256(bytes([i])).hexdigest(), self._open(i)) for i in range(n)
-        ]
-
-    def _open(self, i):
-        def picture():
-            self.opened.append(i)
-            rng = np.random.default_rng(i)
-            return Image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8))
-
-        return picture
-
-
-@pytest.fixture
-def builds(monkeypatch):
-    built = []
-    build = features.build
-    monkeypatch.setattr(
-        features, "build", lambda choice: built.append(choice) or build(choice)
-    )
-    return built
-
-
-def random_choice(name, seed=0):
-    return features.Choice(name=name, weights="random", seed=seed)
-
-
-def test_each_photograph_is_embedded_once(tiny, tmp_path, builds):
-    album = Album()
-    choice = random_choice(tiny)
-    part = embeddings.embed_photographs(
-        album.photographs(2), choice, cache_dir=tmp_path
-    )
-    heard = []
-    whole = embeddings.embed_photographs(
-        album.photographs() + album.photographs(1),
-        choice,
-        cache_dir=tmp_path,
-        batch=1,
-        progress=lambda done, total: heard.append((done, total)),
-    )
-    again = embeddings.embed_photographs(
-        album.photographs(), choice, cache_dir=tmp_path
-    )
-    assert sorted(album.opened) == [0, 1, 2, 3]
-    assert heard == [(1, 2), (2, 2)]
-    assert len(builds) == 2
-    np.testing.assert_array_equal(whole.vectors[4], whole.vectors[0])
-    np.testing.assert_array_equal(whole.vectors[:2], part.vectors)
-    np.testing.assert_array_equal(again.vectors, whole.vectors[:4])
-    assert (again.name, again.weights) == ("tiny", "random:0")
-    backbone = features.load(tiny, weights="random")
-    assert again.fingerprint == backbone.fingerprint
-    pictures = [features.fit(o(), 32) for _, o in album.photographs()]
-    np.testing.assert_allclose(again.vectors, backbone(np.stack(pictures)), atol=1e-5)
-
-
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
-def test_a_damaged_entry_is_computed_again(tiny, tmp_path, damage):
-    album = Album()
-    choice = random_choice(tiny)
-    first = embeddings.embed_photographs(
-        album.photographs(), choice, cache_dir=tmp_path
-    )
-    entry = next(tmp_path.rglob(f"{album.photographs()[1][0]}.f32"))
-    good = entry.read_bytes()
-    flipped = good[:99] + bytes([good[99] ^ 1]) + good[100:]
-    entry.write_bytes({"cut": good[:50], "flip": flipped, "empty": b""}[damage])
-    album.opened.clear()
-    second = embeddings.embed_photographs(
-        album.photographs(), choice, cache_dir=tmp_path
-    )
-    assert album.opened == [1]
-    np.testing.assert_allclose(second.vectors, first.vectors, atol=1e-5)
-    assert entry.read_bytes()[:400] == second.vectors[1].tobytes()[:400]
-
-
-def test_an_interrupted_write_leaves_nothing(tiny, tmp_path, monkeypatch):
-    def full(*args):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(embeddings.os, "replace", full)
-    with pytest.raises(UserError, match="No space left"):
-        embeddings.embed_photographs(
-            Album().photographs(), random_choice(tiny), cache_dir=tmp_path
-        )
-    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
-
-
-def test_a_cache_that_cannot_be_made_is_a_user_error(tiny, tmp_path, builds):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be kept"):
-        embeddings.embed_photographs(
-            Album().photographs(), random_choice(tiny), cache_dir=tmp_path / "file"
-        )
-    assert builds == []
-
-
-def test_random_vectors_never_pass_for_pretrained(
-    tiny, tmp_path, keras_home, monkeypatch, builds
-):
-    album = Album()
-    wanted = features.Choice(name=tiny)
-    cache = tmp_path / "cache"
-    fallen = embeddings.embed_photographs(album.photographs(), wanted, cache_dir=cache)
-    assert fallen.weights == "random:0"
-    cached = embeddings.embed_photographs(album.photographs(), wanted, cache_dir=cache)
-    assert (cached.weights, cached.fingerprint) == ("random:0", fallen.fingerprint)
-    assert len(builds) == 1
-
-    path = publish(monkeypatch, keras_home, tiny, seed=7)
-    wanted = features.Choice(name=tiny)
-    real = embeddings.embed_photographs(album.photographs(2), wanted, cache_dir=cache)
-    assert real.weights == "imagenet"
-    assert real.fingerprint != fallen.fingerprint
-    assert np.abs(real.vectors - fallen.vectors[:2]).max() > 0.1
-
-    path.unlink()  # what is cached needs no weights; one more photograph does
-    same = embeddings.embed_photographs(album.photographs(2), wanted, cache_dir=cache)
-    assert (same.weights, same.fingerprint) == ("imagenet", real.fingerprint)
-    mixed = embeddings.embed_photographs(album.photographs(3), wanted, cache_dir=cache)
-    assert mixed.weights == "random:0"
-    np.testing.assert_array_equal(mixed.vectors, fallen.vectors[:3])
-
-
-def test_vectors_of_other_weights_under_the_same_name_are_not_mixed(tiny, tmp_path):
-    album = Album()
-    choice = random_choice(tiny)
-    first = embeddings.embed_photographs(
-        album.photographs(2), choice, cache_dir=tmp_path
-    )
-    folder = tmp_path / choice.key
-    (folder / first.fingerprint).rename(folder / ("f" * 64))
-    record = (folder / "backbone.json").read_text()
-    record = record.replace(first.fingerprint, "f" * 64)
-    (folder / "backbone.json").write_text(record)
-    album.opened.clear()
-    second = embeddings.embed_photographs(
-        album.photographs(3), choice, cache_dir=tmp_path
-    )
-    assert sorted(album.opened) == [0, 1, 2]
-    assert second.fingerprint == first.fingerprint
-
-
-def test_default_cache_follows_xdg(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert embeddings.default_cache() == tmp_path / "colorflax" / "embeddings"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    expected = tmp_path / ".cache" / "colorflax" / "embeddings"
-    assert embeddings.default_cache() == expected

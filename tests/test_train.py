@@ -263,11 +263,12 @@ def _env(cache: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--config.train.stepz=3"], "'stepz'"),
+        (["--config.train.stepz=3"], "unknown setting: stepz"),
         (["--config.train.steps=abc"], "--config.train.steps=abc"),
         (["--config=configs/nowhere.py"], "configs/nowhere.py"),
         (["--config=configs/fusion.py:imagnet"], "imagnet"),
         (["--config.data.source=folder:/nowhere"], "/nowhere: no such folder"),
+        (["--workdir=/proc/nowhere"], "/proc/nowhere: No such file"),
         (["--config.train.batch_size=7"], "7 does not divide over 2 devices"),
     ],
 )

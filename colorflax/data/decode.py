@@ -45,8 +45,9 @@ def decode(path: Path, short_side: int | None = None) -> Image.Image:
         _need_file(path)
         with quiet(), Image.open(path, formats=_FORMATS) as image:
             if short_side is not None:
-                scale = 2 * short_side / max(1, min(image.size))
-                image.draft(None, tuple(max(1, round(s * scale)) for s in image.size))
+                scale = 2 * short_side / min(image.size)
+                w, h = (round(side * scale) for side in image.size)
+                image.draft(None, (w, h))
             image.load()
             return _to_srgb(_upright(image))
     except UserError:

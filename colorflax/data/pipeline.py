@@ -52,7 +52,7 @@ def training_batches(
         need_same(photographs[i].path, photographs[i].stamp)
         return {
             "rgb": training_view(photographs[i].path, settings, rng),
-            "index": np.int32(i),
+            "index": np.array(i, np.int32),
         }
 
     order = grain.MapDataset.range(len(photographs)).seed(seed).shuffle()
@@ -82,8 +82,8 @@ def evaluation_batches(
             need_same(photographs[i].path, photographs[i].stamp)
         return {
             "rgb": evaluation_view(photographs[i].path, settings) if real else blank,
-            "index": np.int32(i if real else 0),
-            "mask": np.bool_(real),
+            "index": np.array(i if real else 0, np.int32),
+            "mask": np.array(real),
         }
 
     padded = -(-len(photographs) // batch_size) * batch_size

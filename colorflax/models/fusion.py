@@ -6,6 +6,10 @@ from jaxtyping import Array, Float
 
 from colorflax.resample import repeat
 
+_ENCODER = (  # features, stride
+    (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1),
+)  # fmt: skip
+
 
 class Fusion(nn.Module):
     """Encoder, a global embedding fused at every position, decoder.
@@ -32,9 +36,7 @@ class Fusion(nn.Module):
         """L in [0, 100] -> the head, at ceil(h / stride) x ceil(w / stride)."""
         x = L / 50 - 1
         sizes = [x.shape[1:3]]
-        for features, stride in (
-            (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1)
-        ):  # fmt: skip
+        for features, stride in _ENCODER:
             x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
             if stride == 2:
                 sizes.append(x.shape[1:3])

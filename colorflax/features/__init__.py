@@ -1,0 +1,44 @@
+"""Frozen pretrained backbones: a grey photograph becomes an embedding vector.
+
+The only room that knows Keras, which is imported when a network is built and not
+before. The embedding is the logits of an ImageNet classifier with a zero in front,
+the place of the background class in TF-slim, where the first such embeddings came
+from: 1001 numbers (Deep Koalarization, arXiv 1712.03400, on Inception-ResNet-v2,
+arXiv 1602.07261).
+
+Imports go down this list:
+
+    embeddings   photographs -> vectors, computed once and kept on disk
+    backbone     pictures -> vectors, by a frozen network
+    weights      which networks there are, and where their weights come from
+    download     a file from a server, checked
+    runtime      Keras on JAX
+"""
+
+from colorflax.features.backbone import WIDTH, Backbone, build, fit, grey, load
+from colorflax.features.embeddings import Embeddings, embed_photographs
+from colorflax.features.weights import (
+    BACKBONES,
+    Architecture,
+    Choice,
+    random_weights,
+    recorded,
+    settle,
+)
+
+__all__ = [
+    "BACKBONES",
+    "WIDTH",
+    "Architecture",
+    "Backbone",
+    "Choice",
+    "Embeddings",
+    "build",
+    "embed_photographs",
+    "fit",
+    "grey",
+    "load",
+    "random_weights",
+    "recorded",
+    "settle",
+]

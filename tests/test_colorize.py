@@ -1,0 +1,205 @@
+"""Photographs in, coloured photographs out: size, luminance, memory, bad input."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color as oracle
+
+from colorflax import assemble, config, predict, train
+from colorflax.data import photographs
+from colorflax.data.decode import decode
+from colorflax.errors import UserError
+from configs import fusion
+
+ROOT = Path(__file__).parent.parent
+
+
+def _run(photos: str, workdir: Path, words: str = "", features_name: str = "none"):
+    values = fusion.get_config(words).to_dict()
+    values["features"].update(name=features_name, weights="random")
+    values["data"].update(source=f"folder:{photos}", size=32, short_side=32)
+    values["train"].update(steps=2, batch_size=8)
+    settings = config.parse(values)
+    train.train(assemble.assemble(settings, workdir), settings, workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def run(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _run(photos, tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.parametrize("words", ["", "classification"])
+def test_luminance_is_kept_and_colour_is_not_grey(
+    photos: str, tmp_path: Path, words: str
+) -> None:
+    colorizer = predict.load(_run(photos, tmp_path, words))
+    # As vivid as no network is: everything must be fitted into sRGB.
+    strong = jax.tree.map(lambda x: 20 * x, colorizer.saved.params)
+    for params in (colorizer.saved.params, strong):
+        colorizer.saved = dataclasses.replace(colorizer.saved, params=params)
+        for photo in photographs.builtin()[:4]:
+            image = decode(photo.path)
+            image.thumbnail((160, 160))
+            output = colorizer(image)
+            assert output.shape == np.asarray(image).shape
+            before, after = oracle.rgb2lab(np.asarray(image)), oracle.rgb2lab(output)
+            difference = np.abs(before[..., 0] - after[..., 0]).max() / 100
+            assert difference <= 1 / 255
+            assert np.abs(after[..., 1:]).mean() > 0.5
+
+
+def test_a_photograph_and_its_grey_version_get_the_same_colours(run: Path) -> None:
+    colorizer = predict.load(run)
+    image = decode(photographs.builtin()[0].path).resize((64, 48))
+    lab = oracle.rgb2lab(np.asarray(image))
+    lab[..., 1:] = 0
+    grey = (oracle.lab2rgb(lab).clip(0, 1) * 255).round().astype(np.uint8)
+    one, other = colorizer(image), colorizer(Image.fromarray(grey))
+    assert np.abs(one.astype(int) - other.astype(int)).mean() < 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (31, 33), (97, 64)])
+def test_any_size(run: Path, size: tuple[int, int]) -> None:
+    image = Image.effect_noise(size, 80).convert("RGB")
+    assert predict.load(run)(image).shape == (size[1], size[0], 3)
+
+
+def test_size_of_what_the_network_sees(run: Path) -> None:
+    image = Image.effect_noise((80, 60), 80).convert("RGB")
+    fine, coarse = (predict.load(run, size)(image) for size in (60, 30))
+    assert not np.array_equal(fine, coarse)
+
+
+def test_colorizing_is_what_evaluation_measured(run: Path) -> None:
+    """A picture of the trained size comes out as on the contact sheet."""
+    sheet = np.asarray(decode(run / "pictures" / "000002.png"))
+    truth, output = sheet[:32, 64:], sheet[:32, 32:64]
+    again = predict.load(run)(Image.fromarray(truth))
+    assert np.abs(again.astype(int) - output.astype(int)).max() <= 1
+
+
+def test_embedding_is_used_and_its_weights_are_checked(
+    photos: str, tmp_path: Path
+) -> None:
+    workdir = _run(photos, tmp_path, features_name="inception_resnet_v2")
+    colorizer = predict.load(workdir)
+    image = Image.effect_noise((40, 40), 80).convert("RGB")
+    before = colorizer(image)
+    colorizer._embed = lambda image: np.full((1, 1001), 9, np.float32)
+    assert not np.array_equal(colorizer(image), before)
+    record = colorizer.saved.about["features"]
+    assert record["weights"] == "random:0"
+    with pytest.raises(UserError, match="not those that the checkpoint"):
+        predict._embedder(record | {"fingerprint": "0" * 64})
+
+
+def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "colorflax.colorize", *map(str, arguments)],
+        cwd=ROOT, capture_output=True, text=True,
+        env=os.environ | {"XLA_FLAGS": ""},
+    )  # fmt: skip
+
+
+def test_good_ones_are_done_and_bad_ones_are_named(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    (folder / "1950").mkdir(parents=True)
+    Image.effect_noise((50, 40), 80).save(folder / "a.jpg")
+    Image.effect_noise((40, 50), 80).save(folder / "a.png")
+    Image.effect_noise((60, 40), 80).save(folder / "1950" / "b.tif")
+    (folder / "text.jpg").write_text("hello")
+    cut = (folder / "a.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(cut[: len(cut) // 2])
+    (tmp_path / "empty").mkdir()
+    single = tmp_path / "single.webp"
+    Image.effect_noise((30, 30), 80).save(single)
+    out = tmp_path / "out"
+    done = _command(
+        f"--checkpoint={run}", f"--out={out}",
+        folder, tmp_path / "missing.jpg", tmp_path / "empty", single,
+    )  # fmt: skip
+    assert done.returncode == 1
+    complaints = done.stderr.strip().splitlines()
+    assert len(complaints) == 4, done.stderr
+    for name in ("text.jpg: ", "cut.jpg: ", "missing.jpg: ", "empty: "):
+        assert sum(name in line for line in complaints) == 1, (name, complaints)
+    written = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
+    assert written == {"a.png", "a.png.png", "1950/b.png", "single.png"}
+    assert decode(out / "1950" / "b.png").size == (60, 40)
+    assert all(f"-> {out / name}" in done.stdout for name in written)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--checkpoint=/nowhere", "x.jpg"], "/nowhere: no checkpoint here"),
+        (["--checkpoint={run}/checkpoints/77", "x.jpg"], "no complete checkpoint"),
+        (
+            ["--checkpoint={run}", "--out=/proc/x", "x.jpg"],
+            "/proc/x: cannot be written",
+        ),
+        (["--checkpoint={run}"], "name at least one photograph"),
+        (["--checkpoint={run}", "--size=3", "x.jpg"], "--size=3 is too small"),
+        (["--chekpoint={run}", "x.jpg"], "chekpoint"),
+    ],
+)
+def test_bad_commands_end_in_one_line(
+    run: Path, arguments: list[str], message: str
+) -> None:
+    done = _command(*[argument.format(run=run) for argument in arguments])
+    assert done.returncode in (1, 2)
+    assert not done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert message in done.stderr
+
+
+def test_damaged_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    for file in (copy / "checkpoints").rglob("d/*"):
+        file.write_bytes(b"")
+    with pytest.raises(UserError, match="a damaged checkpoint"):
+        predict.load(copy)
+
+
+def test_twelve_megapixels_in_two_gib(run: Path, tmp_path: Path) -> None:
+    """Peak memory beyond the interpreter with JAX and a loaded network."""
+    photo = tmp_path / "large.jpg"
+    small = decode(photographs.builtin()[0].path)
+    small.resize((4000, 3000)).save(photo)
+    code = textwrap.dedent(f"""
+        import resource
+        from pathlib import Path
+        from PIL import Image
+        from colorflax import colorize, files, predict
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        colorizer = predict.load({str(run)!r})
+        colorizer(Image.new("RGB", (64, 64)))
+        before = peak()
+        files.write(Path({str(tmp_path)!r}) / "large.png",
+                    colorize._png(colorizer, Path({str(photo)!r})))
+        print(peak() - before)
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+        check=True, env=os.environ | {"XLA_FLAGS": ""},
+    )  # fmt: skip
+    assert float(done.stdout) < 2.0
+    output = decode(tmp_path / "large.png")
+    assert output.size == (4000, 3000)
+    rows = slice(1000, 1100)
+    before, after = (
+        oracle.rgb2lab(np.asarray(image)[rows])[..., 0]
+        for image in (decode(photo), output)
+    )
+    assert np.abs(before - after).max() / 100 <= 1 / 255

@@ -1,0 +1,85 @@
+"""Every command of the README is run, in its order, at a small size."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from colorflax.data.photographs import builtin
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SMALL = [
+    "--config.train.steps=2", "--config.train.batch_size=4", "--config.data.size=16",
+    "--config.data.short_side=16", "--config.data.validation_percent=50",
+    "--config.features.weights=random",
+]  # fmt: skip
+
+
+def _lines(language: str) -> list[str]:
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.strip().split("\n")]
+
+
+def _commands() -> list[list[str]]:
+    """What is run after setting up: the last of commands joined by &&."""
+    last = [line.split("&&")[-1].replace(".venv/bin/", "") for line in _lines("sh")]
+    commands = [shlex.split(line) for line in last]
+    assert all(command[:2] == ["python", "-m"] for command in commands)
+    return [command for command in commands if command[2] != "pytest"]
+
+
+@pytest.fixture(scope="module")
+def place(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("clone")
+    (place / "configs").symlink_to(ROOT / "configs")
+    shutil.copytree(photos, place / "photos")
+    shutil.copy(builtin()[0].path, place / "old.jpg")
+    return place
+
+
+def _run(command: list[str], place: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=place, capture_output=True, text=True,
+        env=os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+            "JAX_COMPILATION_CACHE_DIR": str(place / "compiled"),
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_commands(place: Path) -> None:
+    commands = _commands()
+    modules = [command[2] for command in commands]
+    assert modules.count("colorflax.main") >= 5
+    assert modules.count("colorflax.colorize") >= 1
+    # Colouring comes before its checkpoint is explained, and needs the first run.
+    for command in commands:
+        training = command[2] == "colorflax.main"
+        printed = _run([*command, *SMALL] if training else command, place)
+        assert ("left grey" in printed) == training
+    assert len(list((place / "colored").glob("*.png"))) == 13
+
+
+def test_notebook_lines(place: Path) -> None:
+    """Run where `test_commands` has trained."""
+    if not (place / "runs" / "fusion").is_dir():
+        _run([*_commands()[0], *SMALL], place)
+    *lines, last = _lines("python")
+    check = [f"picture = {last}", "assert picture.size == Image.open('old.jpg').size"]
+    _run(["python", "-c", "\n".join([*lines, *check])], place)
+
+
+def test_ci_runs_the_readme() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "README.md" in ci
+    assert "<!-- tests -->" in README
+    assert "-m pytest" in README.split("<!-- tests -->")[1].split("```")[1]
