@@ -132,6 +132,12 @@ def check_devices(config: Config, devices: int, processes: int) -> None:
             )
 
 
+def check_source(source: str, name: str) -> None:
+    """Raise `UserError` unless `source`, given as `name`, names photographs."""
+    if source != "builtin" and not source.startswith("folder:"):
+        raise UserError(f"{name}={source!r} should be builtin or folder:DIR")
+
+
 def _parse(kind: type, values: Any, path: str) -> Any:
     if not isinstance(values, Mapping | ConfigDict):
         raise UserError(f"{path} should hold keys and values, not {values!r}")
@@ -182,10 +188,7 @@ def _check(c: Config) -> None:
     need(c.data.workers >= 0, "config.data.workers cannot be negative")
     for path, seed in (("seed", c.seed), ("features.seed", c.features.seed)):
         need(0 <= seed < 2**32, f"config.{path} should be in 0..2**32-1, not {seed}")
-    need(
-        c.data.source == "builtin" or c.data.source.startswith("folder:"),
-        f"config.data.source={c.data.source!r} should be builtin or folder:DIR",
-    )
+    check_source(c.data.source, "config.data.source")
     need(
         0 <= c.data.validation_percent < 100,
         "config.data.validation_percent should be at least 0 and below 100, "
