@@ -36,7 +36,7 @@ _PARALLEL = flags.DEFINE_integer(
 )
 _SHORT_SIDE, _SIZE, _BATCH = 256, 224, 32  # the usual view of ImageNet
 _WARM, _TIMED = 6, 12  # batches
-_STEPS = 12
+_STEPS, _STEP_BATCH = 6, 8  # of training
 
 Contestant = Callable[[], Iterator[Any]]
 
@@ -71,11 +71,15 @@ def bench_data(rounds: int) -> None:
     for name, rate in rates.items():
         ratios = "".join(f" {rate / r:7.2f}x" for r in references if r)
         print(f"  {name:<30} {rate:8.1f} {ratios}")
-    print("  colorflax decodes a JPEG at 1/2, 1/4 or 1/8 where at least twice the short")
+    print(
+        "  colorflax decodes a JPEG at 1/2, 1/4 or 1/8 where at least twice the short"
+    )
     print("  side remains; so does the DataLoader with draft, which few programs use.")
     waiting, total = _wait(photos, settings)
-    print(f"  training fusion at {_SIZE} px, batch {_BATCH}, {n} threads: waits for data")
-    print(f"  {100 * waiting / total:.1f} % of {total / _STEPS:.2f} s per step")
+    print(
+        f"  training fusion at {_SIZE} px, batch {_BATCH}, {n} threads: waits for data"
+    )
+    print(f"  data {100 * waiting / total:.1f} % of {total / _STEPS:.2f} s per step")
 
 
 def _kinds(photos: list[Photograph]) -> str:
@@ -85,7 +89,9 @@ def _kinds(photos: list[Photograph]) -> str:
             sides.append(min(image.size))
     jpeg = sum(p.path.suffix.lower() in (".jpg", ".jpeg") for p in photos)
     typical = statistics.median(sides)
-    return f"{len(photos)} photographs ({jpeg} JPEG), median short side {typical:.0f} px"
+    return (
+        f"{len(photos)} photographs ({jpeg} JPEG), median short side {typical:.0f} px"
+    )
 
 
 def _rates(contestants: dict[str, Contestant], rounds: int) -> dict[str, float]:
@@ -111,7 +117,7 @@ def _wait(photos: list[Photograph], data: config.Data) -> tuple[float, float]:
     lane = steps.lane(task, "jit", seed=0, devices=jax.devices()[:1])
     threads = dataclasses.replace(data, threads=_PARALLEL.value, workers=0)
     batches = pipeline.training_batches(
-        photos, None, threads, seed=0, batch_size=_BATCH
+        photos, None, threads, seed=0, batch_size=_STEP_BATCH
     )
     state = lane.init(next(batches))
     waiting, start = 0.0, 0.0

@@ -18,36 +18,39 @@ def training_view(
     """A random crop, mirrored half of the time where `settings.flip`."""
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
     across, down, mirrored = rng.random(3)
-    view = _square(_resize(path, settings), settings, across, down)
+    view = _view(path, settings, across, down)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
 def evaluation_view(path: Path, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _square(_resize(path, settings), settings, 0.5, 0.5)
+    return _view(path, settings, 0.5, 0.5)
 
 
 def scale_to_short_side(image: Image.Image, short_side: int) -> Image.Image:
     """Resize so that the short side has `short_side` px; the shape is kept."""
+    return image.resize(_scaled(image, short_side), Image.Resampling.BICUBIC)
+
+
+def _scaled(image: Image.Image, short_side: int) -> tuple[int, int]:
     scale = short_side / min(image.size)
     w, h = (max(short_side, round(side * scale)) for side in image.size)
-    return image.resize((w, h), Image.Resampling.BICUBIC)
+    return w, h
 
 
-def _resize(path: Path, settings: config.Data) -> Image.Image:
-    if settings.fit == "crop":
-        image = decode(path, settings.short_side)
-        return scale_to_short_side(image, settings.short_side)
-    square = (settings.size, settings.size)
-    return ImageOps.pad(
-        decode(path, settings.size), square, Image.Resampling.BICUBIC, color="white"
-    )
-
-
-def _square(
-    image: Image.Image, settings: config.Data, across: float, down: float
-) -> Square:
+def _view(path: Path, settings: config.Data, across: float, down: float) -> Square:
     size = settings.size
-    left = int(across * (image.width - size + 1))
-    top = int(down * (image.height - size + 1))
-    return np.asarray(image.crop((left, top, left + size, top + size)))
+    if settings.fit == "pad":
+        image = decode(path, size)
+        square = ImageOps.pad(
+            image, (size, size), Image.Resampling.BICUBIC, color="white"
+        )
+        return np.asarray(square)
+    image = decode(path, settings.short_side)
+    w, h = _scaled(image, settings.short_side)
+    left = int(across * (w - size + 1))
+    top = int(down * (h - size + 1))
+    # Only what is kept is resized: the pixels of resizing all and cropping, sooner.
+    x, y = image.width / w, image.height / h
+    box = (left * x, top * y, (left + size) * x, (top + size) * y)
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box))
