@@ -16,21 +16,20 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, bins, checkpoint, config, features
+from colorflax import __version__, census, checkpoint, config, features
 from colorflax.data import photographs, pipeline
 from colorflax.data.decode import decode
 from colorflax.data.photographs import Photograph
 from colorflax.data.pipeline import HostBatch
 from colorflax.errors import UserError
-from colorflax.resample import pool
-from colorflax.tasks import Colorization, Task, split
+from colorflax.tasks import Colorization, Task
 
 _log = logging.getLogger(__name__)
 
 # What may differ when a run goes on: how long, how often, how fast.
 _FREE = {
     "train": {"steps", "log_every", "eval_every", "save_every", "keep", "parallel"},
-    "data": {"threads", "workers"},
+    "data": {"threads", "workers", "max_bad_percent"},
 }
 _PRIOR_VIEWS = 1_000
 
@@ -91,12 +90,11 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
         if before is not None:
             prior = np.asarray(before["prior"])
         elif settings.objective.prior:
-            prior = _read_prior(Path(settings.objective.prior))
+            prior = census.read(Path(settings.objective.prior))
         else:
             views = -(-_PRIOR_VIEWS // settings.train.batch_size)
-            prior = _estimate_prior(
-                itertools.islice(training_batches(0), views), settings.model.stride
-            )
+            seen = itertools.islice(training_batches(0), views)
+            prior = census.shares(census.count(seen, settings.model.stride))
         about["prior"] = [float(share) for share in prior]
     known = settings.data.source == "builtin"
     which = "the ones trained on" if known else "none of them trained on"
@@ -167,20 +165,3 @@ def _embed(
 def _fingerprint(photos: Sequence[Photograph]) -> str:
     names = "".join(photo.sha256 for photo in photos)
     return f"{len(photos)} {hashlib.sha256(names.encode()).hexdigest()[:16]}"
-
-
-def _read_prior(path: Path) -> np.ndarray:
-    try:
-        prior = np.load(path, allow_pickle=False).astype(np.float64).ravel()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a prior that can be read ({error})") from None
-    if prior.shape != (bins.COUNT,) or (prior < 0).any() or prior.sum() <= 0:
-        raise UserError(f"{path}: a prior is {bins.COUNT} shares, none negative")
-    return prior / prior.sum()
-
-
-def _estimate_prior(batches: Iterator[HostBatch], stride: int) -> np.ndarray:
-    """Shares of the 313 bins among the targets of some training views."""
-    count = jax.jit(lambda rgb: bins.count(pool(split(rgb)[1], stride)))
-    total = sum(np.asarray(count(batch["rgb"]), np.int64) for batch in batches)
-    return np.asarray(total / np.sum(total))

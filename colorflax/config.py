@@ -44,15 +44,35 @@ class Features:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Augment:
+    """How old the L that the network sees in training may look; 0 switches each off.
+
+    Each photograph draws its own strength of each, evenly from 0 up to this. The colour
+    to be learnt, the embedding and the evaluation stay those of the photograph itself.
+    """
+
+    orthochromatic: float  # share, up to 1: red and green as a plate for blue saw them
+    blur: float  # px of the square, standard deviation of the Gaussian
+    grain: (
+        float  # L units, standard deviation in mid-grey; less towards black and white
+    )
+    fade: float  # L units by which black rises and, apart from that, white sinks
+    noise: float  # L units, standard deviation, of the scanner: alike in all tones
+    dust: float  # percent of the pixels covered, half of the specks black, half white
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
     """Where photographs come from and what the network sees of them."""
 
     source: str  # builtin, or folder:DIR
     validation_percent: float  # of a folder, chosen by content
+    max_bad_percent: float  # of a folder's files; with more that cannot be read, stop
     fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
     short_side: int  # px after resizing, before the crop (fit=crop)
     size: int  # px, the square that the network sees
     flip: bool  # mirror half of the training views
+    augment: Augment
     threads: int  # decoding at the same time in this process
     workers: int  # decoding processes; 0 decodes in this one
 
@@ -112,6 +132,12 @@ def check_devices(config: Config, devices: int, processes: int) -> None:
             )
 
 
+def check_source(source: str, name: str) -> None:
+    """Raise `UserError` unless `source`, given as `name`, names photographs."""
+    if source != "builtin" and not source.startswith("folder:"):
+        raise UserError(f"{name}={source!r} should be builtin or folder:DIR")
+
+
 def _parse(kind: type, values: Any, path: str) -> Any:
     if not isinstance(values, Mapping | ConfigDict):
         raise UserError(f"{path} should hold keys and values, not {values!r}")
@@ -163,20 +189,31 @@ def _check(c: Config) -> None:
     need(c.data.workers >= 0, "config.data.workers cannot be negative")
     for path, seed in (("seed", c.seed), ("features.seed", c.features.seed)):
         need(0 <= seed < 2**32, f"config.{path} should be in 0..2**32-1, not {seed}")
-    need(
-        c.data.source == "builtin" or c.data.source.startswith("folder:"),
-        f"config.data.source={c.data.source!r} should be builtin or folder:DIR",
-    )
+    check_source(c.data.source, "config.data.source")
     need(
         0 <= c.data.validation_percent < 100,
         "config.data.validation_percent should be at least 0 and below 100, "
         f"not {c.data.validation_percent:g}",
     )
     need(
+        0 <= c.data.max_bad_percent <= 100,
+        "config.data.max_bad_percent should be in 0..100, "
+        f"not {c.data.max_bad_percent:g}",
+    )
+    need(
         c.data.fit == "pad" or c.data.short_side >= c.data.size,
         f"config.data.short_side={c.data.short_side} is smaller than the "
         f"config.data.size={c.data.size} that is cropped from it",
     )
+    for name, most in (
+        ("orthochromatic", 1), ("blur", 16), ("grain", 50), ("fade", 50),
+        ("noise", 50), ("dust", 100),
+    ):  # fmt: skip
+        value = getattr(c.data.augment, name)
+        need(
+            0 <= value <= most,
+            f"config.data.augment.{name} should be in 0..{most}, not {value:g}",
+        )
     need(
         c.optim.learning_rate > 0,
         f"config.optim.learning_rate should be positive, not {c.optim.learning_rate:g}",

@@ -30,6 +30,14 @@ def cache(name: str) -> Path:
         return Path(tempfile.gettempdir(), "colorflax", name)
 
 
+def shown(text: str | Path) -> str:
+    """A name or message as one line of visible characters, the others escaped."""
+    legible = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in legible
+    )
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a whole file or nothing, also when killed half-way; makes its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -203,6 +203,22 @@ def test_views(tmp_path: Path) -> None:
     )
 
 
+def test_a_crop_is_what_resizing_all_and_cropping_gives() -> None:
+    settings = dataclasses.replace(SETTINGS, size=64, short_side=80, flip=False)
+    for photo in photographs.builtin():
+        whole = np.asarray(views.whole_view(decode(photo.path, 80), settings), int)
+        h, w, _ = whole.shape
+        for seed in range(3):
+            across, down, _ = np.random.default_rng(seed).random(3)
+            left, top = int(across * (w - 63)), int(down * (h - 63))
+            crop = views.training_view(
+                photo.path, settings, np.random.default_rng(seed)
+            )
+            difference = np.abs(whole[top : top + 64, left : left + 64] - crop)
+            assert difference.max() <= 1  # rounding of the box's corners
+            assert (difference > 0).mean() < 0.01
+
+
 def _like(path: Path, expected: np.ndarray, tolerance: float = 0) -> None:
     image = decode(path)
     assert image.mode == "RGB"

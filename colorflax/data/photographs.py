@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 from typing import Literal
 
-from colorflax import config
+from colorflax import config, files
 from colorflax.data import index
 from colorflax.errors import UserError
 
@@ -30,6 +30,7 @@ class Photograph:
 
     sha256: str
     path: Path
+    stamp: str = dataclasses.field(compare=False)  # of `index.need_same`
 
 
 def find(
@@ -43,7 +44,8 @@ def find(
     """
     if settings.source == "builtin":
         return builtin()
-    found = folder(Path(settings.source.removeprefix("folder:")))
+    root = Path(settings.source.removeprefix("folder:"))
+    found = folder(root, settings.max_bad_percent)
     percent = settings.validation_percent
     chosen = [p for p in found if (_place(p) < percent) == (split == "validation")]
     if not chosen and (split == "train" or percent > 0):
@@ -60,14 +62,18 @@ def builtin() -> list[Photograph]:
     if spec is None or spec.origin is None:
         raise UserError("the built-in photographs need scikit-image: pip install it")
     root = Path(spec.origin).parent / "data"
-    return _checked([root / name for name in _BUILTIN], str(root))
+    return _checked([root / name for name in _BUILTIN], str(root), max_bad_percent=0.0)
 
 
-def folder(root: Path) -> list[Photograph]:
-    """Every readable photograph below `root`, hidden folders left out."""
+def folder(root: Path, max_bad_percent: float = 100.0) -> list[Photograph]:
+    """Every readable photograph below `root`, hidden folders left out.
+
+    Raises:
+        UserError: no folder, no photograph, or more than `max_bad_percent` bad files.
+    """
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder")
-    return _checked(list_files(root), str(root))
+        raise UserError(f"{files.shown(root)}: no such folder")
+    return _checked(list_files(root), str(root), max_bad_percent)
 
 
 def list_files(root: Path) -> list[Path]:
@@ -77,18 +83,22 @@ def list_files(root: Path) -> list[Path]:
         for path in root.rglob("*")
         if path.suffix.lower() in SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.is_file()
+        and not path.is_dir()  # what is no file either is reported, not passed over
     )
 
 
-def _checked(paths: list[Path], where: str) -> list[Photograph]:
+def _checked(
+    paths: list[Path], where: str, max_bad_percent: float = 100.0
+) -> list[Photograph]:
     unique: dict[str, Photograph] = {}
-    for entry in index.read(paths, where):
+    for entry in index.read(paths, where, max_bad_percent):
         if entry.error is None:
-            unique.setdefault(entry.sha256, Photograph(entry.sha256, entry.path))
+            photo = Photograph(entry.sha256, entry.path, entry.stamp)
+            unique.setdefault(entry.sha256, photo)
     if not unique:
+        looked = ", ".join(sorted(SUFFIXES))
         raise UserError(
-            f"{where}: no photograph found (looked for {', '.join(sorted(SUFFIXES))})"
+            f"{files.shown(where)}: no photograph found (looked for {looked})"
         )
     return sorted(unique.values())
 

@@ -12,6 +12,7 @@ import grain
 import numpy as np
 
 from colorflax import config
+from colorflax.data.index import need_same
 from colorflax.data.photographs import Photograph
 from colorflax.data.views import evaluation_view, training_view
 
@@ -48,6 +49,7 @@ def training_batches(
     """
 
     def load(i: int, rng: np.random.Generator) -> HostBatch:
+        need_same(photographs[i].path, photographs[i].stamp)
         return {
             "rgb": training_view(photographs[i].path, settings, rng),
             "index": np.array(i, np.int32),
@@ -76,6 +78,8 @@ def evaluation_batches(
 
     def load(i: int) -> HostBatch:
         real = i < len(photographs)
+        if real:
+            need_same(photographs[i].path, photographs[i].stamp)
         return {
             "rgb": evaluation_view(photographs[i].path, settings) if real else blank,
             "index": np.array(i if real else 0, np.int32),

@@ -18,13 +18,13 @@ def training_view(
     """A random crop, mirrored half of the time where `settings.flip`."""
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
     across, down, mirrored = rng.random(3)
-    view = _square(path, settings, across, down)
+    view = _view(path, settings, across, down)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
 def evaluation_view(path: Path, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _square(path, settings, 0.5, 0.5)
+    return _view(path, settings, 0.5, 0.5)
 
 
 def whole_view(
@@ -48,18 +48,20 @@ def whole_view(
     return image.resize((w, h), Image.Resampling.BICUBIC)
 
 
-def _square(path: Path, settings: config.Data, across: float, down: float) -> Square:
-    size = (settings.size, settings.size)
-    bicubic = Image.Resampling.BICUBIC
+def _view(path: Path, settings: config.Data, across: float, down: float) -> Square:
+    size = settings.size
     if settings.fit == "pad":
-        image = decode(path, settings.size)
-        return np.asarray(ImageOps.pad(image, size, bicubic, color="white"))
+        image = decode(path, size)
+        square = ImageOps.pad(
+            image, (size, size), Image.Resampling.BICUBIC, color="white"
+        )
+        return np.asarray(square)
     image = decode(path, settings.short_side)
-    # Cut before resizing: only what is seen is computed, however long the picture is.
-    side = min(image.size) * settings.size / settings.short_side
-    left, top = (
-        int(share * (length - side))
-        for share, length in ((across, image.width), (down, image.height))
-    )
-    box = (left, top, left + side, top + side)
-    return np.asarray(image.resize(size, bicubic, box))
+    scale = settings.short_side / min(image.size)
+    w, h = (max(settings.short_side, round(side * scale)) for side in image.size)
+    left = int(across * (w - size + 1))
+    top = int(down * (h - size + 1))
+    # Only what is kept is resized: the pixels of resizing all and cropping, sooner.
+    x, y = image.width / w, image.height / h
+    box = (left * x, top * y, (left + size) * x, (top + size) * y)
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box))
