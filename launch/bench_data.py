@@ -22,7 +22,7 @@ from absl import flags
 from PIL import Image
 
 from colorflax import config, steps
-from colorflax.data import photographs, pipeline, views
+from colorflax.data import photographs, pipeline
 from colorflax.data.photographs import Photograph
 from colorflax.errors import UserError
 from colorflax.tasks import Colorization
