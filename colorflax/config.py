@@ -6,11 +6,13 @@ unit. What is misspelt, missing, of the wrong type or impossible in combination 
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from ml_collections import ConfigDict
 
+from colorflax import splits
 from colorflax.errors import UserError
 
 
@@ -47,8 +49,11 @@ class Features:
 class Data:
     """Where photographs come from and what the network sees of them."""
 
-    source: str  # builtin, or folder:DIR
-    validation_percent: float  # of a folder, chosen by content
+    source: str  # builtin, folder:DIR, records:DIR or tfds:NAME[/CONFIG][:VERSION]
+    train_split: str  # NAME or NAME[FROM:TO], as in train[:90%] or train[100:]; only a
+    # dataset of TFDS has other names than train
+    validation_split: str  # likewise; "" takes validation_percent of the train_split
+    validation_percent: float  # chosen by content; unused with a validation_split
     fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
     short_side: int  # px after resizing, before the crop (fit=crop)
     size: int  # px, the square that the network sees
@@ -163,9 +168,11 @@ def _check(c: Config) -> None:
     for path, seed in (("seed", c.seed), ("features.seed", c.features.seed)):
         need(0 <= seed < 2**32, f"config.{path} should be in 0..2**32-1, not {seed}")
     need(
-        c.data.source == "builtin" or c.data.source.startswith("folder:"),
-        f"config.data.source={c.data.source!r} should be builtin or folder:DIR",
+        re.fullmatch(r"builtin|(folder|records|tfds):.+", c.data.source) is not None,
+        f"config.data.source={c.data.source!r} should be builtin, folder:DIR, "
+        "records:DIR or tfds:NAME",
     )
+    _check_splits(c.data)
     need(
         0 <= c.data.validation_percent < 100,
         "config.data.validation_percent should be at least 0 and below 100, "
@@ -198,3 +205,19 @@ def _check(c: Config) -> None:
         "config.objective.name=classification needs --config.model.stride=4: "
         "313 channels are carried at a quarter of the resolution",
     )
+
+
+def _check_splits(data: Data) -> None:
+    parsed = []
+    for name in ("train_split", "validation_split"):
+        text = getattr(data, name)
+        if text or name == "train_split":
+            try:
+                parsed.append(splits.parse(text))
+            except UserError as error:
+                raise UserError(f"config.data.{name}: {error}") from None
+    if len(parsed) == 2 and splits.overlap(*parsed):
+        raise UserError(
+            f"config.data.train_split={data.train_split} and validation_split="
+            f"{data.validation_split} overlap; let one end where the other begins"
+        )

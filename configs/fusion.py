@@ -38,6 +38,8 @@ def get_config(words: str = "") -> ConfigDict:
             },
             "data": {
                 "source": "builtin",
+                "train_split": "train",
+                "validation_split": "",
                 "validation_percent": 10.0,
                 "fit": "crop",
                 "short_side": 72,

@@ -18,7 +18,9 @@ _FAILURES = (
 )
 
 
-def decode(path: Path, short_side: int | None = None) -> Image.Image:
+def decode(
+    picture: Path | bytes, short_side: int | None = None, name: str | None = None
+) -> Image.Image:
     """Read a photograph as an upright RGB picture in sRGB.
 
     Orientation is applied, an embedded colour profile is converted to sRGB, what is
@@ -26,15 +28,18 @@ def decode(path: Path, short_side: int | None = None) -> Image.Image:
     animation counts.
 
     Args:
-        path: any file that Pillow reads.
+        picture: any file that Pillow reads, or what is in one.
         short_side: px; a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, as
             long as its short side stays at least twice this.
+        name: what messages call it; by default the path.
 
     Raises:
         UserError: names the file and says what is wrong with it.
     """
+    file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+    name = name or ("a picture" if isinstance(picture, bytes) else str(picture))
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             if short_side is not None:
                 scale = 2 * short_side / min(image.size)
                 w, h = (round(side * scale) for side in image.size)
@@ -42,15 +47,15 @@ def decode(path: Path, short_side: int | None = None) -> Image.Image:
             image.load()
             return _to_srgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
+        raise UserError(f"{name}: no such file") from None
     except IsADirectoryError:
-        raise UserError(f"{path}: a folder, not a photograph") from None
+        raise UserError(f"{name}: a folder, not a photograph") from None
     except PermissionError:
-        raise UserError(f"{path}: no permission to read it") from None
+        raise UserError(f"{name}: no permission to read it") from None
     except Image.UnidentifiedImageError:
-        raise UserError(f"{path}: not a picture that can be read") from None
+        raise UserError(f"{name}: not a picture that can be read") from None
     except _FAILURES as error:
-        raise UserError(f"{path}: a damaged picture ({error})") from None
+        raise UserError(f"{name}: a damaged picture ({error})") from None
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

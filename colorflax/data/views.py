@@ -1,30 +1,28 @@
 """What the network sees of a photograph: a square of fixed size."""
 
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from colorflax import config
-from colorflax.data.decode import decode
+from colorflax.data.photographs import Content
 
 Square = UInt8[np.ndarray, "s s 3"]
 
 
 def training_view(
-    path: Path, settings: config.Data, rng: np.random.Generator
+    photo: Content, settings: config.Data, rng: np.random.Generator
 ) -> Square:
     """A random crop, mirrored half of the time where `settings.flip`."""
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
     across, down, mirrored = rng.random(3)
-    view = _square(_resize(path, settings), settings, across, down)
+    view = _square(_resize(photo, settings), settings, across, down)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
-def evaluation_view(path: Path, settings: config.Data) -> Square:
+def evaluation_view(photo: Content, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _square(_resize(path, settings), settings, 0.5, 0.5)
+    return _square(_resize(photo, settings), settings, 0.5, 0.5)
 
 
 def scale_to_short_side(image: Image.Image, short_side: int) -> Image.Image:
@@ -34,13 +32,13 @@ def scale_to_short_side(image: Image.Image, short_side: int) -> Image.Image:
     return image.resize((w, h), Image.Resampling.BICUBIC)
 
 
-def _resize(path: Path, settings: config.Data) -> Image.Image:
+def _resize(photo: Content, settings: config.Data) -> Image.Image:
     if settings.fit == "crop":
-        image = decode(path, settings.short_side)
+        image = photo.open(settings.short_side)
         return scale_to_short_side(image, settings.short_side)
     square = (settings.size, settings.size)
     return ImageOps.pad(
-        decode(path, settings.size), square, Image.Resampling.BICUBIC, color="white"
+        photo.open(settings.size), square, Image.Resampling.BICUBIC, color="white"
     )
 
 
