@@ -59,7 +59,7 @@ class Dataset:
     def __init__(self, name: str) -> None:
         try:
             self._builder = _find(name)
-            self._feature = _picture(self._builder.info.features)
+            self._feature = _picture(dict(self._builder.info.features))
         except UserError as error:
             raise UserError(f"tfds:{name}: {error}") from None
 
