@@ -268,26 +268,34 @@ def test_rows_belong_to_their_photographs(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(row, wanted[rgb.tobytes()])
 
 
-@pytest.mark.parametrize("kind", WRITERS)
-def test_worker_processes_change_nothing(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "runs"),
+    [
+        ("folder", ["train 2 0"]),
+        ("tfds", ["train 2 0"]),
+        ("records", ["train 1 0", "train 2 3", "evaluate 2 0"]),
+    ],
+)
+def test_worker_processes_change_nothing(
+    tmp_path: Path, kind: str, runs: list[str]
+) -> None:
     """In a program of its own, since worker processes import the main module again."""
     source = WRITERS[kind](tmp_path, _pictures(10))
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM)
     done = subprocess.run(
-        [sys.executable, program, source],
+        [sys.executable, program, source, "train 0 0", "evaluate 0 0", *runs],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    straight = json.loads(done.stdout.splitlines()[-1])
-    assert len(set(straight["0 0"])) == 4
-    for workers in (0, 1, 2):
-        assert straight[f"{workers} 0"] == straight["0 0"]
-        assert straight[f"{workers} 3"] == straight["0 0"][3:]
-    assert straight["evaluated 2"] == straight["evaluated 0"]
+    made = json.loads(done.stdout.splitlines()[-1])
+    assert len(set(made["train 0 0"])) == 5
+    for run in runs:
+        side, _, start = run.split()
+        assert made[run] == made[f"{side} 0 0"][int(start) :]
 
 
 _PROGRAM = """
@@ -303,7 +311,7 @@ def digest(batch):
 
 if __name__ == "__main__":
     flags.FLAGS.mark_as_parsed()
-    source = sys.argv[1]
+    source, *runs = sys.argv[1:]
     settings = dataclasses.replace(
         config.parse(fusion.get_config()).data, source=source, size=8, short_side=10,
         threads=2, validation_percent=0.0,
@@ -311,21 +319,16 @@ if __name__ == "__main__":
     photos = library.find(settings).training
     table = "stored" if source.startswith("records") else photos.digests.astype("f4")
     made = {}
-    for workers in (0, 1, 2):
-        settings = dataclasses.replace(settings, workers=workers)
-        for start in (0, 3):
+    for run in runs:
+        side, workers, start = run.split()
+        settings = dataclasses.replace(settings, workers=int(workers))
+        if side == "train":
             batches = pipeline.training_batches(
-                photos, table, settings, seed=1, batch_size=4, start=start
+                photos, table, settings, seed=1, batch_size=4, start=int(start)
             )
-            made[f"{workers} {start}"] = [
-                digest(batch) for batch in itertools.islice(batches, 4 - start)
-            ]
-        made[f"evaluated {workers}"] = [
-            digest(batch)
-            for batch in pipeline.evaluation_batches(
-                photos, table, settings, batch_size=4
-            )
-        ]
+        else:
+            batches = pipeline.evaluation_batches(photos, table, settings, batch_size=4)
+        made[run] = [digest(b) for b in itertools.islice(batches, 5 - int(start))]
     print(json.dumps(made))
 """
 
