@@ -1,6 +1,7 @@
 """Where a run's numbers and pictures go: terminal, JSONL, TensorBoard, PNG."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -60,7 +61,8 @@ class Progress:
 
     def __init__(self, start: int, total: int, batch_size: int):
         self._total, self._batch_size = total, batch_size
-        self._live = sys.stderr.isatty()
+        # Some terminals of containers have no width: nothing could be drawn on them.
+        self._live = sys.stderr.isatty() and os.get_terminal_size(2).columns > 0
         self._bar = tqdm(
             initial=start, total=total, unit="step", dynamic_ncols=True,
             disable=not self._live,

@@ -74,7 +74,7 @@ def test_notebook_lines(place: Path) -> None:
     if not (place / "runs" / "fusion").is_dir():
         _run([*_commands()[0], *SMALL], place)
     *lines, last = _lines("python")
-    check = [f"picture = {last}", "assert picture.size == (512, 512)"]
+    check = [f"picture = {last}", "assert picture.size == Image.open('old.jpg').size"]
     _run(["python", "-c", "\n".join([*lines, *check])], place)
 
 

@@ -263,7 +263,7 @@ def _env(cache: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--config.train.stepz=3"], "'stepz'"),
+        (["--config.train.stepz=3"], "unknown setting: stepz"),
         (["--config.train.steps=abc"], "--config.train.steps=abc"),
         (["--config=configs/nowhere.py"], "configs/nowhere.py"),
         (["--config=configs/fusion.py:imagnet"], "imagnet"),
