@@ -11,7 +11,6 @@ from typing import Literal
 
 import grain
 import numpy as np
-from jaxtyping import Float
 
 from colorflax import config
 from colorflax.data.photographs import Content, Photographs
@@ -20,7 +19,7 @@ from colorflax.errors import UserError
 
 HostBatch = dict[str, np.ndarray]
 # A table with a row per photograph; or what the source itself holds of each; or none.
-Embeddings = Float[np.ndarray, "n d"] | Literal["stored"] | None
+Embeddings = np.ndarray | Literal["stored"] | None
 
 _FOREVER = 2**32  # passes; grain's own endless repeat overflows at a batch of one
 
