@@ -5,11 +5,10 @@ backbone had. A second start with the same command finds the newest one and goes
 start that would be another run in the same folder is refused, the difference named.
 """
 
-import functools
 import hashlib
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +16,9 @@ import jax
 import numpy as np
 
 from colorflax import __version__, census, checkpoint, config, features
-from colorflax.data import photographs, pipeline
-from colorflax.data.decode import decode
-from colorflax.data.photographs import Photograph
-from colorflax.data.pipeline import HostBatch
+from colorflax.data import library, packed, pipeline
+from colorflax.data.photographs import Photographs
+from colorflax.data.pipeline import Embeddings, HostBatch
 from colorflax.errors import UserError
 from colorflax.tasks import Colorization, Task
 
@@ -55,8 +53,8 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     if before is not None:
         began = config.parse(before["config"]).to_dict()
         _same_config(began, settings.to_dict(), workdir)
-    training = photographs.find(settings.data, "train")
-    validation = photographs.find(settings.data, "validation")
+    sides = library.find(settings.data)
+    training, validation = sides
     about: dict[str, Any] = {
         "colorflax": __version__,
         "config": settings.to_dict(),
@@ -67,22 +65,21 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
             f"{workdir}: the photographs of {settings.data.source} have changed since "
             "this run began; name another --workdir for a new run"
         )
-    embedded, about["features"] = _embed(
-        [*training, *validation], settings.features, before and before["features"]
+    (for_training, for_validation), about["features"] = _embed(
+        sides, settings.features, before and before["features"]
     )
     share = {"process": jax.process_index(), "processes": jax.process_count()}
 
     def training_batches(start: int) -> Iterator[HostBatch]:
         return pipeline.training_batches(
-            training, None if embedded is None else embedded[: len(training)],
-            settings.data, seed=settings.seed, batch_size=settings.train.batch_size,
-            start=start, **share,
+            training, for_training, settings.data, seed=settings.seed,
+            batch_size=settings.train.batch_size, start=start, **share,
         )  # fmt: skip
 
     def evaluation_batches() -> Iterator[HostBatch]:
         return pipeline.evaluation_batches(
-            validation, None if embedded is None else embedded[len(training) :],
-            settings.data, batch_size=settings.train.batch_size, **share,
+            validation, for_validation, settings.data,
+            batch_size=settings.train.batch_size, **share,
         )  # fmt: skip
 
     prior = None
@@ -96,7 +93,7 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
             seen = itertools.islice(training_batches(0), views)
             prior = census.shares(census.count(seen, settings.model.stride))
         about["prior"] = [float(share) for share in prior]
-    known = settings.data.source == "builtin"
+    known = np.array_equal(training.digests, validation.digests)
     which = "the ones trained on" if known else "none of them trained on"
     return Run(
         task=Colorization.build(settings, prior),
@@ -125,13 +122,13 @@ def _same_config(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> 
 
 
 def _embed(
-    photos: Sequence[Photograph],
+    sides: library.Division,
     settings: config.Features,
     before: dict[str, str] | None,
-) -> tuple[np.ndarray | None, dict[str, str] | None]:
+) -> tuple[tuple[Embeddings, Embeddings], dict[str, str] | None]:
     """A row per photograph, and which weights made them; with those of `before`."""
     if settings.name == "none":
-        return None, None
+        return (None, None), None
     choice = features.Choice(
         name=settings.name, weights=settings.weights, seed=settings.seed
     )
@@ -144,8 +141,17 @@ def _embed(
                 choice.description,
                 wanted.description,
             )
+    record = packed.backbone(sides.training)
+    if record is not None:
+        if (record["name"], record["weights"]) != (choice.name, choice.description):
+            raise UserError(
+                f"the records hold embeddings by {record['name']} with "
+                f"{record['weights']} weights, not by {choice.name} with "
+                f"{choice.description}; change --config.features or prepare them again"
+            )
+        return ("stored", "stored"), _as_before(record, before)
     embedded = features.embed_photographs(
-        [(photo.sha256, functools.partial(decode, photo.path)) for photo in photos],
+        [(photo.sha256, photo.open) for side in sides for photo in side],
         choice,
         on_missing=settings.on_missing if before is None else "error",
     )
@@ -154,14 +160,21 @@ def _embed(
         "weights": embedded.weights,
         "fingerprint": embedded.fingerprint,
     }
+    half = len(sides.training)
+    vectors = embedded.vectors
+    return (vectors[:half], vectors[half:]), _as_before(record, before)
+
+
+def _as_before(record: dict[str, str], before: dict[str, str] | None) -> dict[str, str]:
+    """`record`, unless the run began with other weights."""
     if before not in (None, record):
         raise UserError(
-            f"the {choice.name} weights differ from those that this run began with "
+            f"the {record['name']} weights differ from those that this run began with "
             f"({before} then, {record} now); name another --workdir for a new run"
         )
-    return embedded.vectors, record
+    return record
 
 
-def _fingerprint(photos: Sequence[Photograph]) -> str:
-    names = "".join(photo.sha256 for photo in photos)
-    return f"{len(photos)} {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+def _fingerprint(photos: Photographs) -> str:
+    hashes = photos.digests.tobytes().hex()
+    return f"{len(photos)} {hashlib.sha256(hashes.encode()).hexdigest()[:16]}"

@@ -6,11 +6,13 @@ unit. What is misspelt, missing, of the wrong type or impossible in combination 
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from ml_collections import ConfigDict
 
+from colorflax import splits
 from colorflax.errors import UserError
 
 
@@ -65,8 +67,11 @@ class Augment:
 class Data:
     """Where photographs come from and what the network sees of them."""
 
-    source: str  # builtin, or folder:DIR
-    validation_percent: float  # of a folder, chosen by content
+    source: str  # builtin, folder:DIR, records:DIR or tfds:NAME[/CONFIG][:VERSION]
+    train_split: str  # NAME or NAME[FROM:TO], as in train[:90%] or train[100:]; only a
+    # dataset of TFDS has other names than train
+    validation_split: str  # likewise; "" takes validation_percent of the train_split
+    validation_percent: float  # chosen by content; unused with a validation_split
     max_bad_percent: float  # of a folder's files; with more that cannot be read, stop
     fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
     short_side: int  # px after resizing, before the crop (fit=crop)
@@ -134,8 +139,10 @@ def check_devices(config: Config, devices: int, processes: int) -> None:
 
 def check_source(source: str, name: str) -> None:
     """Raise `UserError` unless `source`, given as `name`, names photographs."""
-    if source != "builtin" and not source.startswith("folder:"):
-        raise UserError(f"{name}={source!r} should be builtin or folder:DIR")
+    if re.fullmatch(r"builtin|(folder|records|tfds):.+", source) is None:
+        raise UserError(
+            f"{name}={source!r} should be builtin, folder:DIR, records:DIR or tfds:NAME"
+        )
 
 
 def _parse(kind: type, values: Any, path: str) -> Any:
@@ -190,6 +197,7 @@ def _check(c: Config) -> None:
     for path, seed in (("seed", c.seed), ("features.seed", c.features.seed)):
         need(0 <= seed < 2**32, f"config.{path} should be in 0..2**32-1, not {seed}")
     check_source(c.data.source, "config.data.source")
+    _check_splits(c.data)
     need(
         0 <= c.data.validation_percent < 100,
         "config.data.validation_percent should be at least 0 and below 100, "
@@ -236,3 +244,19 @@ def _check(c: Config) -> None:
         "config.objective.name=classification needs --config.model.stride=4: "
         "313 channels are carried at a quarter of the resolution",
     )
+
+
+def _check_splits(data: Data) -> None:
+    parsed = []
+    for name in ("train_split", "validation_split"):
+        text = getattr(data, name)
+        if text or name == "train_split":
+            try:
+                parsed.append(splits.parse(text))
+            except UserError as error:
+                raise UserError(f"config.data.{name}: {error}") from None
+    if len(parsed) == 2 and splits.overlap(*parsed):
+        raise UserError(
+            f"config.data.train_split={data.train_split} and validation_split="
+            f"{data.validation_split} overlap; let one end where the other begins"
+        )

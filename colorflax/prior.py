@@ -9,8 +9,8 @@ from absl import flags
 from jaxtyping import Float, Int64
 
 from colorflax import bins, census, chart, cli, config, files
-from colorflax.data import photographs, pipeline
-from colorflax.data.photographs import Photograph
+from colorflax.data import library, pipeline
+from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
 
 _SOURCE = flags.DEFINE_string(
@@ -31,6 +31,7 @@ _SIZE = flags.DEFINE_integer(
 _STRIDE = flags.DEFINE_integer(
     "stride", 4, "px whose mean colour is counted, as config.model.stride", 1
 )
+_SPLIT = flags.DEFINE_string("split", "train", "as config.data.train_split")
 _THREADS = flags.DEFINE_integer("threads", 8, "photographs decoded at a time", 1)
 _MAX_BAD = flags.DEFINE_float(
     "max_bad_percent", 5.0, "as config.data.max_bad_percent", 0.0, 100.0
@@ -46,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
     if not _SOURCE.value:
         raise UserError("name photographs, for example --source=folder:photos")
     settings = _settings()
-    photos = _draw(photographs.find(settings, "train"))
+    photos = _draw(library.find(settings).training)
     batches = pipeline.evaluation_batches(photos, None, settings, batch_size=_BATCH)
     counts = census.count(batches, _STRIDE.value)
     shares = census.shares(counts)
@@ -87,12 +88,12 @@ def _list(chosen: np.ndarray, shares: Float[np.ndarray, "313"]) -> str:
     )
 
 
-def _draw(photos: list[Photograph]) -> list[Photograph]:
+def _draw(photos: Photographs) -> Photographs:
     if not 0 < _SAMPLES.value < len(photos):
         return photos
     rng = np.random.default_rng(_SEED.value)
     chosen = rng.choice(len(photos), _SAMPLES.value, replace=False)
-    return [photos[i] for i in np.sort(chosen)]
+    return photos[np.sort(chosen)]
 
 
 def _settings() -> config.Data:
@@ -100,6 +101,8 @@ def _settings() -> config.Data:
     config.check_source(source, "--source")
     return config.Data(
         source=source,
+        train_split=_SPLIT.value,
+        validation_split="",
         validation_percent=0.0,
         max_bad_percent=_MAX_BAD.value,
         fit="crop",

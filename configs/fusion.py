@@ -38,6 +38,8 @@ def get_config(words: str = "") -> ConfigDict:
             },
             "data": {
                 "source": "builtin",
+                "train_split": "train",
+                "validation_split": "",
                 "validation_percent": 10.0,
                 "max_bad_percent": 5.0,
                 "fit": "crop",

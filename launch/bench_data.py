@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -23,7 +23,7 @@ from PIL import Image
 
 from colorflax import config, steps
 from colorflax.data import photographs, pipeline
-from colorflax.data.photographs import Photograph
+from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
 from colorflax.tasks import Colorization
 from configs import fusion
@@ -52,8 +52,8 @@ def bench_data(rounds: int) -> None:
     )
     n = _PARALLEL.value
 
-    def ours(**changes: int) -> Contestant:
-        changed = dataclasses.replace(settings, **changes)
+    def ours(threads: int, workers: int) -> Contestant:
+        changed = dataclasses.replace(settings, threads=threads, workers=workers)
         return lambda: pipeline.training_batches(
             photos, None, changed, seed=0, batch_size=_BATCH
         )
@@ -76,18 +76,17 @@ def bench_data(rounds: int) -> None:
     )
     print("  side remains; so does the DataLoader with draft, which few programs use.")
     waiting, total = _wait(photos, settings)
-    print(
-        f"  training fusion at {_SIZE} px, batch {_BATCH}, {n} threads: waits for data"
-    )
-    print(f"  data {100 * waiting / total:.1f} % of {total / _STEPS:.2f} s per step")
+    print(f"  training fusion at {_SIZE} px, batch {_STEP_BATCH}, {n} threads:")
+    share = 100 * waiting / total
+    print(f"  {total / _STEPS:.2f} s per step, {share:.1f} % of it waiting for data")
 
 
-def _kinds(photos: list[Photograph]) -> str:
+def _kinds(photos: Photographs) -> str:
     sides = []
     for photo in photos[:200]:
-        with Image.open(photo.path) as image:
+        with Image.open(photo.read().picture) as image:
             sides.append(min(image.size))
-    jpeg = sum(p.path.suffix.lower() in (".jpg", ".jpeg") for p in photos)
+    jpeg = sum(p.read().name.lower().endswith((".jpg", ".jpeg")) for p in photos)
     typical = statistics.median(sides)
     return (
         f"{len(photos)} photographs ({jpeg} JPEG), median short side {typical:.0f} px"
@@ -110,7 +109,7 @@ def _rates(contestants: dict[str, Contestant], rounds: int) -> dict[str, float]:
     return {name: statistics.median(rate) for name, rate in rates.items()}
 
 
-def _wait(photos: list[Photograph], data: config.Data) -> tuple[float, float]:
+def _wait(photos: Photographs, data: config.Data) -> tuple[float, float]:
     """Seconds spent in `next`, and altogether, over the timed steps."""
     settings = config.parse(fusion.get_config())
     task = Colorization.build(settings, prior=None)
@@ -136,17 +135,17 @@ def _names(n: int) -> tuple[str, str]:
     return f"DataLoader, {n} workers", f"DataLoader, {n} workers, draft"
 
 
-def _torch(photos: list[Photograph], n: int) -> dict[str, Contestant]:
+def _torch(photos: Photographs, n: int) -> dict[str, Contestant]:
     if importlib.util.find_spec("torch") is None:
         raise UserError("the data benchmark compares with PyTorch: pip install torch")
     from torch.utils.data import DataLoader
 
     def forever(draft: bool) -> Iterator[Any]:
         # Passes are joined, so that starting workers is not timed.
-        samples = _Samples([p.path for p in photos], draft)
-        loader = DataLoader(
-            samples, batch_size=_BATCH, shuffle=True, num_workers=n, drop_last=True,
-            multiprocessing_context="spawn", persistent_workers=True,
+        samples = _Samples([p.read().name for p in photos], draft)
+        loader: Any = DataLoader(
+            cast(Any, samples), batch_size=_BATCH, shuffle=True, drop_last=True,
+            num_workers=n, multiprocessing_context="spawn", persistent_workers=True,
         )  # fmt: skip
         while True:
             yield from loader

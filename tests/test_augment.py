@@ -14,7 +14,6 @@ from skimage.color import rgb2lab
 
 from colorflax import augment, config, steps
 from colorflax.data import photographs
-from colorflax.data.decode import decode
 from colorflax.objectives import Objective
 from colorflax.state import TrainState
 from colorflax.tasks import Colorization, split
@@ -257,7 +256,7 @@ def test_lanes_and_devices_age_alike() -> None:
 
 def test_built_in_photographs_stay_photographs() -> None:
     """Aged by every effect at once, each still shows its own picture."""
-    pictures = [decode(p.path).resize((96, 64)) for p in photographs.builtin()]
+    pictures = [p.open().resize((96, 64)) for p in photographs.builtin()]
     rgb = jnp.asarray(np.stack([np.asarray(p, np.uint8) for p in pictures]))
     before, after = (np.asarray(augment.age(rgb, KEY, s))[..., 0] for s in (OFF, ALL))
     for i, picture in enumerate(before):

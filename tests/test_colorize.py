@@ -48,7 +48,7 @@ def test_luminance_is_kept_and_colour_is_not_grey(
     for params in (colorizer.saved.params, strong):
         colorizer.saved = dataclasses.replace(colorizer.saved, params=params)
         for photo in photographs.builtin()[:4]:
-            image = decode(photo.path)
+            image = photo.open()
             image.thumbnail((160, 160))
             output = colorizer(image)
             assert output.shape == np.asarray(image).shape
@@ -60,7 +60,7 @@ def test_luminance_is_kept_and_colour_is_not_grey(
 
 def test_a_photograph_and_its_grey_version_get_the_same_colours(run: Path) -> None:
     colorizer = predict.load(run)
-    image = decode(photographs.builtin()[0].path).resize((64, 48))
+    image = photographs.builtin()[0].open().resize((64, 48))
     lab = oracle.rgb2lab(np.asarray(image))
     lab[..., 1:] = 0
     grey = (oracle.lab2rgb(lab).clip(0, 1) * 255).round().astype(np.uint8)
@@ -225,7 +225,7 @@ def test_damaged_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
 def test_twelve_megapixels_in_two_gib(run: Path, tmp_path: Path) -> None:
     """Peak memory beyond the interpreter with JAX."""
     photo = tmp_path / "large.jpg"
-    small = decode(photographs.builtin()[0].path)
+    small = photographs.builtin()[0].open()
     small.resize((4000, 3000)).save(photo)
     code = textwrap.dedent(f"""
         import resource

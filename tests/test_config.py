@@ -39,7 +39,15 @@ def test_unknown_word_is_named() -> None:
         ("objective.name", "classification", r"--config\.model\.stride=4"),
         ("objective.temperature", 0.0, r"temperature should be positive"),
         ("objective.rebalance", 1.5, r"rebalance should be in 0\.\.1, not 1\.5"),
-        ("data.source", "photos", r"'photos' should be builtin or folder:DIR"),
+        ("data.source", "photos", r"'photos' should be builtin, folder:DIR, records:"),
+        ("data.source", "tfds:", r"'tfds:' should be builtin, .* or tfds:NAME"),
+        ("data.train_split", "", r"config\.data\.train_split: '' is not a split"),
+        ("data.train_split", "train[9]", r"'train\[9\]' is not a split; write NAME or"),
+        ("data.train_split", "train[10%:5%]", r"ends before it begins"),
+        ("data.train_split", "train[-5:-9]", r"ends before it begins"),
+        ("data.validation_split", "train[:0]", r"validation_split: .* ends before"),
+        ("data.validation_split", "test[:101%]", r"asks for more than 100%"),
+        ("data.validation_split", "train[90%:]", r"train_split=train and .* overlap"),
         ("data.validation_percent", 100.0, r"below 100, not 100"),
         ("data.max_bad_percent", 101.0, r"bad_percent should be in 0\.\.100, not 101"),
         ("data.augment.grain", -1.0, r"augment\.grain should be in 0\.\.50, not -1"),
@@ -78,3 +86,27 @@ def test_batch_that_does_not_divide() -> None:
     config.check_devices(settings, devices=4, processes=2)
     with pytest.raises(UserError, match="100 does not divide over 8 devices.* 104"):
         config.check_devices(settings, devices=8, processes=1)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "overlap"),
+    [
+        ("train[:90%]", "train[90%:]", False),
+        ("train[:90%]", "train[89%:]", True),
+        ("train[:90%]", "train[-10%:]", False),
+        ("train[10:]", "train[:10]", False),
+        ("train[10:]", "train[:11]", True),
+        ("train[:-5]", "train[-5:]", False),
+        ("train[:-5]", "train[-6:]", True),
+        ("train", "validation", False),
+        ("train[:50%]", "train[60:]", False),  # depends on how many there are
+    ],
+)
+def test_overlap_of_splits(train: str, validation: str, overlap: bool) -> None:
+    values = fusion.get_config().to_dict()
+    values["data"] |= {"train_split": train, "validation_split": validation}
+    if overlap:
+        with pytest.raises(UserError, match="overlap; let one end where the other"):
+            config.parse(values)
+    else:
+        config.parse(values)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from colorflax import config
-from colorflax.data import photographs, pipeline, views
+from colorflax.data import library, photographs, pipeline, views
 from colorflax.data.decode import decode
 from colorflax.errors import UserError
 from configs import fusion
@@ -32,13 +32,13 @@ def _photo(path: Path, size: tuple[int, int] = (40, 30), **options: object) -> P
     return path
 
 
-def _folder(root: Path, n: int) -> list[photographs.Photograph]:
+def _folder(root: Path, n: int) -> photographs.Photographs:
     for i in range(n):
         _photo(root / f"{i}.png")
     return photographs.folder(root)
 
 
-def _training(photos: list[photographs.Photograph], **options: int) -> itertools.islice:
+def _training(photos: photographs.Photographs, **options: int) -> itertools.islice:
     settings = dataclasses.replace(SETTINGS, workers=options.pop("workers", 0))
     defaults = {"seed": 3, "batch_size": 6}
     return pipeline.training_batches(photos, None, settings, **(defaults | options))
@@ -49,13 +49,13 @@ def _take(batches: itertools.islice, n: int) -> list[np.ndarray]:
 
 
 def test_builtin_photographs_are_real_and_in_colour() -> None:
-    found = photographs.find(SETTINGS, "train")
+    found, validation = library.find(SETTINGS)
     assert len(found) == 8
     for photo in found:
-        rgb = np.asarray(decode(photo.path), np.int32)
+        rgb = np.asarray(photo.open(), np.int32)
         assert min(rgb.shape[:2]) >= 300
         assert np.abs(rgb - rgb.mean(-1, keepdims=True)).mean() > 2
-    assert photographs.find(SETTINGS, "validation") == found
+    assert list(validation) == list(found)
 
 
 def test_folder_splits_by_content(tmp_path: Path) -> None:
@@ -63,13 +63,10 @@ def test_folder_splits_by_content(tmp_path: Path) -> None:
         SETTINGS, source=f"folder:{tmp_path / 'a'}", validation_percent=30.0
     )
     _folder(tmp_path / "a", 60)
-    sides = {
-        split: {p.sha256 for p in photographs.find(settings, split)}
-        for split in ("train", "validation")
-    }
-    assert len(sides["train"]) + len(sides["validation"]) == 60
-    assert not sides["train"] & sides["validation"]
-    assert 6 <= len(sides["validation"]) <= 30
+    training, validation = ({p.sha256 for p in side} for side in library.find(settings))
+    assert len(training) + len(validation) == 60
+    assert not training & validation
+    assert 6 <= len(validation) <= 30
     # Renamed, moved and joined by others, each stays on its side.
     for i, path in enumerate(sorted((tmp_path / "a").glob("*.png"))):
         target = tmp_path / "b" / str(i % 3) / f"new {path.name}"
@@ -77,8 +74,8 @@ def test_folder_splits_by_content(tmp_path: Path) -> None:
         path.rename(target)
     _folder(tmp_path / "b", 20)
     moved = dataclasses.replace(settings, source=f"folder:{tmp_path / 'b'}")
-    for split, before in sides.items():
-        assert before <= {p.sha256 for p in photographs.find(moved, split)}
+    for before, side in zip((training, validation), library.find(moved), strict=True):
+        assert before <= {p.sha256 for p in side}
 
 
 def test_folder_takes_each_content_once_and_leaves_out_what_is_bad(
@@ -144,7 +141,7 @@ def test_every_epoch_has_every_photograph_once(tmp_path: Path) -> None:
     batches = pipeline.training_batches(photos, None, whole, seed=0, batch_size=6)
     first, second = (b["rgb"] for b in itertools.islice(batches, 2))
     assert not np.array_equal(first, second)  # another order
-    squares = sorted(views.evaluation_view(p.path, whole).tobytes() for p in photos)
+    squares = sorted(views.evaluation_view(p.read(), whole).tobytes() for p in photos)
     for batch in (first, second):
         assert sorted(square.tobytes() for square in batch) == squares
 
@@ -172,7 +169,7 @@ def test_evaluation_counts_each_once(tmp_path: Path, processes: int) -> None:
 def test_embedding_belongs_to_its_photograph(tmp_path: Path) -> None:
     photos = _folder(tmp_path, 5)
     fixed = dataclasses.replace(SETTINGS, fit="pad", flip=False)
-    squares = [views.evaluation_view(p.path, fixed) for p in photos]
+    squares = [views.evaluation_view(p.read(), fixed) for p in photos]
     table = np.arange(5, dtype=np.float32)[:, None]
     batches = pipeline.training_batches(photos, table, fixed, seed=0, batch_size=5)
     batch = next(iter(batches))
@@ -185,34 +182,36 @@ def test_views(tmp_path: Path) -> None:
     wide = np.broadcast_to(ramp[None, :, None], (20, 80, 3))
     path = tmp_path / "wide.png"
     Image.fromarray(wide).save(path)
+    photo = photographs.Content(path, str(path))
     settings = dataclasses.replace(SETTINGS, size=20, short_side=20)
     crops = [
-        views.training_view(path, settings, np.random.default_rng(i)) for i in range(60)
+        views.training_view(photo, settings, np.random.default_rng(i))
+        for i in range(60)
     ]
     lefts = {int(min(crop[0, 0, 0], crop[0, -1, 0])) for crop in crops}
     assert min(lefts) < 20
     assert max(lefts) > 170
     mirrored = sum(crop[0, 0, 0] > crop[0, -1, 0] for crop in crops)
     assert 15 < mirrored < 45
-    padded = views.evaluation_view(path, dataclasses.replace(settings, fit="pad"))
+    padded = views.evaluation_view(photo, dataclasses.replace(settings, fit="pad"))
     assert padded.shape == (20, 20, 3)
     assert (padded[:7] == 255).all()
     assert (padded[8:12, 1:10] < 140).all()
     np.testing.assert_array_equal(
-        views.evaluation_view(path, settings)[..., 0], wide[:, 30:50, 0]
+        views.evaluation_view(photo, settings)[..., 0], wide[:, 30:50, 0]
     )
 
 
 def test_a_crop_is_what_resizing_all_and_cropping_gives() -> None:
     settings = dataclasses.replace(SETTINGS, size=64, short_side=80, flip=False)
     for photo in photographs.builtin():
-        whole = np.asarray(views.whole_view(decode(photo.path, 80), settings), int)
+        whole = np.asarray(views.whole_view(photo.open(80), settings), int)
         h, w, _ = whole.shape
         for seed in range(3):
             across, down, _ = np.random.default_rng(seed).random(3)
             left, top = int(across * (w - 63)), int(down * (h - 63))
             crop = views.training_view(
-                photo.path, settings, np.random.default_rng(seed)
+                photo.read(), settings, np.random.default_rng(seed)
             )
             difference = np.abs(whole[top : top + 64, left : left + 64] - crop)
             assert difference.max() <= 1  # rounding of the box's corners

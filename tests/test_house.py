@@ -65,6 +65,8 @@ def test_configs_import_nothing_of_ours() -> None:
 def test_one_room_per_outside_library() -> None:
     rooms = {
         "grain": {"data"},
+        "array_record": {"data"},
+        "tensorflow_datasets": {"data"},
         "orbax": {"checkpoint"},
         "keras": {"features"},
         "tensorboardX": {"writers"},

@@ -11,7 +11,6 @@ from skimage.color import rgb2lab
 
 from colorflax import bins, census, chart
 from colorflax.data import photographs
-from colorflax.data.decode import decode
 from colorflax.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +52,7 @@ def test_command(photos: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     prior = census.read(out)
     found = photographs.folder(Path(photos))
-    squares = [np.asarray(decode(p.path))[:, 5:35] for p in found]  # the middle
+    squares = [np.asarray(p.open())[:, 5:35] for p in found]  # the middle
     counts = _histogram(np.stack(squares), 2)
     np.testing.assert_allclose(prior, counts / counts.sum(), atol=3 / counts.sum())
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
@@ -80,7 +79,7 @@ def test_samples_draw_some_photographs(photos: str, tmp_path: Path) -> None:
     ("flags", "message"),
     [
         ([], "name photographs"),
-        (["--source=photos"], "--source='photos' should be builtin or folder:DIR"),
+        (["--source=photos"], "--source='photos' should be builtin, folder:DIR"),
         (["--source=folder:/nowhere"], "/nowhere: no such folder"),
         (["--source=builtin", "--samples=-1"], "samples"),
     ],

@@ -39,7 +39,7 @@ def place(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("clone")
     (place / "configs").symlink_to(ROOT / "configs")
     shutil.copytree(photos, place / "photos")
-    shutil.copy(builtin()[0].path, place / "old.jpg")
+    shutil.copy(builtin()[0].read().picture, place / "old.jpg")
     return place
 
 

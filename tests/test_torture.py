@@ -21,7 +21,7 @@ import pytest
 from PIL import Image, ImageCms, ImageSequence
 
 from colorflax import config
-from colorflax.data import index, photographs, pipeline
+from colorflax.data import index, library, photographs, pipeline
 from colorflax.data.decode import decode
 from colorflax.data.quiet import quiet
 from colorflax.errors import UserError
@@ -40,7 +40,7 @@ def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
 
 def _originals() -> dict[str, bytes]:
     """Small undamaged files of every kind, made from real photographs."""
-    sources = [decode(p.path) for p in photographs.builtin()[:3]]
+    sources = [p.open() for p in photographs.builtin()[:3]]
     rgb, other, third = (image.resize((96, 64)) for image in sources)
     wide = Image.fromarray(np.asarray(rgb.convert("L")).astype(np.uint16) * 257)
     clear = rgb.copy()
@@ -316,9 +316,9 @@ def test_share_of_bad_files(photos: str, tmp_path: Path, bad: int, fails: bool) 
     settings = config.parse(fusion.get_config().to_dict() | {"data": values}).data
     if fails:
         with pytest.raises(UserError, match=r"3 of 40 .*\(7\.5 %.*=5\): .*00\.png: "):
-            photographs.find(settings, "train")
+            library.find(settings)
     else:
-        assert len(photographs.find(settings, "train")) == 1
+        assert len(library.find(settings).training) == 1
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced", "damaged"])
@@ -328,13 +328,14 @@ def test_a_photograph_that_changes_stops_the_run(
     for path in Path(photos).glob("*.png"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     found = photographs.folder(tmp_path)
-    victim = found[5].path
+    victim = found[5].read().picture
+    assert isinstance(victim, Path)
     os.utime(victim, (1, 1))  # another date, however coarse the clock
     match how:
         case "removed":
             victim.unlink()
         case "replaced":
-            victim.write_bytes(found[0].path.read_bytes())
+            victim.write_bytes(b"another")
         case "damaged":
             victim.write_bytes(victim.read_bytes()[:100])
     settings = config.parse(fusion.get_config()).data
@@ -354,7 +355,7 @@ from configs import fusion
 
 def main(argv):
     found = photographs.folder(Path(argv[1]))
-    found[5].path.unlink()
+    found[5].read().picture.unlink()
     settings = config.parse(fusion.get_config()).data
     settings = dataclasses.replace(settings, workers=2)
     for _ in pipeline.training_batches(found, None, settings, seed=0, batch_size=4):

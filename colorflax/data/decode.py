@@ -25,7 +25,9 @@ _UPRIGHT = {
 }
 
 
-def decode(path: Path, short_side: int | None = None) -> Image.Image:
+def decode(
+    picture: Path | bytes, short_side: int | None = None, name: str | None = None
+) -> Image.Image:
     """Read a photograph as an upright RGB picture in sRGB.
 
     Orientation is applied, an embedded colour profile is converted to sRGB, what is
@@ -33,17 +35,22 @@ def decode(path: Path, short_side: int | None = None) -> Image.Image:
     animation counts. Broken metadata is passed over; broken pixels are not.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 or PPM, whatever its name, of
-            at most 179 megapixels (Pillow's limit, twice `Image.MAX_IMAGE_PIXELS`).
+        picture: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 or PPM, a file whatever its
+            name or what is in one, of at most 179 megapixels (Pillow's limit, twice
+            `Image.MAX_IMAGE_PIXELS`).
         short_side: px; a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, as
             long as its short side stays at least twice this.
+        name: what messages call it; by default the path.
 
     Raises:
         UserError: names the file and says what is wrong with it, in one line.
     """
+    file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+    name = name or ("a picture" if isinstance(picture, bytes) else str(picture))
     try:
-        _need_file(path)
-        with quiet(), Image.open(path, formats=_FORMATS) as image:
+        if isinstance(picture, Path):
+            _need_file(picture)
+        with quiet(), Image.open(file, formats=_FORMATS) as image:
             if short_side is not None:
                 scale = 2 * short_side / min(image.size)
                 w, h = (round(side * scale) for side in image.size)
@@ -54,7 +61,7 @@ def decode(path: Path, short_side: int | None = None) -> Image.Image:
         raise
     # A decoder that is fed damaged bytes raises anything, MemoryError included.
     except Exception as error:
-        raise UserError(f"{shown(path)}: {_reason(error)}") from None
+        raise UserError(f"{shown(name)}: {_reason(error)}") from None
 
 
 def _need_file(path: Path) -> None:

@@ -1,12 +1,19 @@
-"""Sources: a name in the config becomes a list of photographs, split by content."""
+"""Photographs, wherever they are kept: many of them in a few arrays."""
 
 import dataclasses
 import importlib.util
+import operator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Protocol, overload, runtime_checkable
 
-from colorflax import config, files
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+
+from colorflax import files
 from colorflax.data import index
+from colorflax.data.decode import decode
 from colorflax.errors import UserError
 
 SUFFIXES = frozenset(
@@ -24,48 +31,105 @@ _BUILTIN = (
 )
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Content:
+    """What a source holds of one photograph."""
+
+    picture: Path | bytes  # a file, or what is in one
+    name: str  # for messages
+    embedding: Float[np.ndarray, " d"] | None = None  # made beforehand
+
+    def open(self, short_side: int | None = None) -> Image.Image:
+        """The photograph as `decode` gives it."""
+        return decode(self.picture, short_side, self.name)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A place of photographs.
+
+    Worker processes get a copy, so it pickles small and opens nothing before `read`.
+    """
+
+    def read(self, row: int) -> Content:
+        """Photograph number `row`; may be called from many threads."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Photograph:
-    """One file, known by what it holds."""
+    """One photograph, known by what it holds."""
 
     sha256: str
-    path: Path
-    stamp: str = dataclasses.field(compare=False)  # of `index.need_same`
+    source: Source
+    row: int
+
+    def read(self) -> Content:
+        """Its bytes, or where they are."""
+        return self.source.read(self.row)
+
+    def open(self, short_side: int | None = None) -> Image.Image:
+        """The photograph as `decode` gives it."""
+        return self.read().open(short_side)
 
 
-def find(
-    settings: config.Data, split: Literal["train", "validation"]
-) -> list[Photograph]:
-    """The photographs of a split, ordered by content, each content once.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Photographs(Sequence[Photograph]):
+    """Photographs of one source: 40 bytes for each beside what the source needs."""
 
-    `builtin` is a memory exercise: both splits are the same few photographs. A folder
-    is divided by a hash of each file's bytes, so no photograph changes sides when
-    files are added, renamed or moved.
-    """
-    if settings.source == "builtin":
-        return builtin()
-    root = Path(settings.source.removeprefix("folder:"))
-    found = folder(root, settings.max_bad_percent)
-    percent = settings.validation_percent
-    chosen = [p for p in found if (_place(p) < percent) == (split == "validation")]
-    if not chosen and (split == "train" or percent > 0):
-        raise UserError(
-            f"{settings.source}: {len(found)} photographs leave none for {split}; add "
-            f"more, or change --config.data.validation_percent={percent:g}"
+    source: Source
+    rows: Int[np.ndarray, " n"]  # their numbers in the source
+    digests: UInt8[np.ndarray, "n 32"]  # SHA-256 of each file
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, i: int) -> Photograph: ...
+    @overload
+    def __getitem__(self, i: slice | np.ndarray) -> "Photographs": ...
+    def __getitem__(self, i: int | slice | np.ndarray) -> "Photograph | Photographs":
+        if isinstance(i, slice | np.ndarray):
+            return Photographs(self.source, self.rows[i], self.digests[i])
+        i = operator.index(i)
+        return Photograph(
+            self.digests[i].tobytes().hex(), self.source, int(self.rows[i])
         )
-    return chosen
+
+    def by_content(self) -> "Photographs":
+        """The same in the order of their hashes, each content once."""
+        words = np.ascontiguousarray(self.digests).view(">u8")
+        order = np.lexsort(words.T[::-1])  # of equals, the first stays first
+        words = words[order]
+        first = np.ones(len(order), bool)
+        first[1:] = (words[1:] != words[:-1]).any(axis=1)
+        return self[order[first]]
 
 
-def builtin() -> list[Photograph]:
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """Picture files below a folder."""
+
+    root: str
+    names: tuple[str, ...]
+    stamps: tuple[str, ...]  # of `index.need_same`
+
+    def read(self, row: int) -> Content:
+        """The path of file number `row`, if it is still the file that was counted."""
+        path = Path(self.root, self.names[row])
+        index.need_same(path, self.stamps[row])
+        return Content(path, str(path))
+
+
+def builtin() -> Photographs:
     """The colour photographs inside scikit-image's package."""
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
         raise UserError("the built-in photographs need scikit-image: pip install it")
     root = Path(spec.origin).parent / "data"
-    return _checked([root / name for name in _BUILTIN], str(root), max_bad_percent=0.0)
+    return _checked([root / name for name in _BUILTIN], root, max_bad_percent=0.0)
 
 
-def folder(root: Path, max_bad_percent: float = 100.0) -> list[Photograph]:
+def folder(root: Path, max_bad_percent: float = 100.0) -> Photographs:
     """Every readable photograph below `root`, hidden folders left out.
 
     Raises:
@@ -73,7 +137,7 @@ def folder(root: Path, max_bad_percent: float = 100.0) -> list[Photograph]:
     """
     if not root.is_dir():
         raise UserError(f"{files.shown(root)}: no such folder")
-    return _checked(list_files(root), str(root), max_bad_percent)
+    return _checked(list_files(root), root, max_bad_percent)
 
 
 def list_files(root: Path) -> list[Path]:
@@ -87,22 +151,24 @@ def list_files(root: Path) -> list[Path]:
     )
 
 
-def _checked(
-    paths: list[Path], where: str, max_bad_percent: float = 100.0
-) -> list[Photograph]:
-    unique: dict[str, Photograph] = {}
-    for entry in index.read(paths, where, max_bad_percent):
-        if entry.error is None:
-            photo = Photograph(entry.sha256, entry.path, entry.stamp)
-            unique.setdefault(entry.sha256, photo)
-    if not unique:
+def digests(hashes: Iterable[str]) -> UInt8[np.ndarray, "n 32"]:
+    """Hashes in hexadecimal -> one row of bytes each."""
+    packed = bytes.fromhex("".join(hashes))
+    return np.frombuffer(packed, np.uint8).reshape(-1, 32)
+
+
+def _checked(paths: list[Path], root: Path, max_bad_percent: float) -> Photographs:
+    entries = index.read(paths, str(root), max_bad_percent)
+    good = [entry for entry in entries if entry.error is None]
+    if not good:
         looked = ", ".join(sorted(SUFFIXES))
         raise UserError(
-            f"{files.shown(where)}: no photograph found (looked for {looked})"
+            f"{files.shown(root)}: no photograph found (looked for {looked})"
         )
-    return sorted(unique.values())
-
-
-def _place(photograph: Photograph) -> float:
-    """A fixed place of this content in [0, 100)."""
-    return int(photograph.sha256[:12], 16) / 16**12 * 100
+    source = Files(
+        str(root),
+        tuple(str(entry.path.relative_to(root)) for entry in good),
+        tuple(entry.stamp for entry in good),
+    )
+    hashes = digests(entry.sha256 for entry in good)
+    return Photographs(source, np.arange(len(good)), hashes).by_content()

@@ -6,24 +6,27 @@ stopped, and the union of all processes' shares is the same however many there a
 "where was I" is one number, the step.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Literal
 
 import grain
 import numpy as np
 
 from colorflax import config
-from colorflax.data.index import need_same
-from colorflax.data.photographs import Photograph
+from colorflax.data.photographs import Content, Photographs
 from colorflax.data.views import evaluation_view, training_view
+from colorflax.errors import UserError
 
 HostBatch = dict[str, np.ndarray]
+# A table with a row per photograph; or what the source itself holds of each; or none.
+Embeddings = np.ndarray | Literal["stored"] | None
 
 _FOREVER = 2**32  # passes; grain's own endless repeat overflows at a batch of one
 
 
 def training_batches(
-    photographs: Sequence[Photograph],
-    embeddings: np.ndarray | None,
+    photographs: Photographs,
+    embeddings: Embeddings,
     settings: config.Data,
     *,
     seed: int,
@@ -36,7 +39,7 @@ def training_batches(
 
     Args:
         photographs: the training split.
-        embeddings: float32 (len(photographs), e), row i for photograph i; or None.
+        embeddings: float32, row i for photograph i; or "stored" in the source; or None.
         settings: how a photograph becomes a square.
         seed: of order, crops and mirroring.
         batch_size: over all processes.
@@ -48,12 +51,12 @@ def training_batches(
         rgb: uint8 (batch_size / processes, size, size, 3), and embedding: float32.
     """
 
+    stored = isinstance(embeddings, str)
+
     def load(i: int, rng: np.random.Generator) -> HostBatch:
-        need_same(photographs[i].path, photographs[i].stamp)
-        return {
-            "rgb": training_view(photographs[i].path, settings, rng),
-            "index": np.array(i, np.int32),
-        }
+        photo = photographs[i].read()
+        rgb = training_view(photo, settings, rng)
+        return {"rgb": rgb, **_steering(i, photo, stored)}
 
     order = grain.MapDataset.range(len(photographs)).seed(seed).shuffle()
     views = order.repeat(_FOREVER).random_map(load)[process::processes]
@@ -62,8 +65,8 @@ def training_batches(
 
 
 def evaluation_batches(
-    photographs: Sequence[Photograph],
-    embeddings: np.ndarray | None,
+    photographs: Photographs,
+    embeddings: Embeddings,
     settings: config.Data,
     *,
     batch_size: int,
@@ -75,15 +78,16 @@ def evaluation_batches(
     Yields as `training_batches` does, and mask: bool (batch,), False for a blank.
     """
     blank = np.zeros((settings.size, settings.size, 3), np.uint8)
+    stored = isinstance(embeddings, str)
 
     def load(i: int) -> HostBatch:
         real = i < len(photographs)
-        if real:
-            need_same(photographs[i].path, photographs[i].stamp)
+        row = i if real else 0
+        photo = photographs[row].read()
         return {
-            "rgb": evaluation_view(photographs[i].path, settings) if real else blank,
-            "index": np.array(i if real else 0, np.int32),
+            "rgb": evaluation_view(photo, settings) if real else blank,
             "mask": np.array(real),
+            **_steering(row, photo, stored),
         }
 
     padded = -(-len(photographs) // batch_size) * batch_size
@@ -91,16 +95,25 @@ def evaluation_batches(
     yield from _read(views.batch(batch_size // processes), embeddings, settings)
 
 
+def _steering(row: int, photo: Content, stored: bool) -> HostBatch:
+    if not stored:
+        # Joined in `_read`, so that workers get no copy of the table.
+        return {"row": np.array(row, np.int32)}
+    if photo.embedding is None:
+        raise UserError(f"{photo.name}: holds no embedding; prepare it again with one")
+    return {"embedding": photo.embedding}
+
+
 def _read(
-    batches: grain.MapDataset, embeddings: np.ndarray | None, settings: config.Data
+    batches: grain.MapDataset, embeddings: Embeddings, settings: config.Data
 ) -> Iterator[HostBatch]:
     options = grain.ReadOptions(num_threads=settings.threads, prefetch_buffer_size=4)
     reader = batches.to_iter_dataset(options)
     if settings.workers:
         reader = reader.mp_prefetch(grain.MultiprocessingOptions(settings.workers))
+    stored = isinstance(embeddings, str)
     for batch in reader:
-        # Joined here, so that workers carry row numbers instead of a copy of the table.
-        rows = batch.pop("index")
-        if embeddings is not None:
+        rows = None if stored else batch.pop("row")
+        if isinstance(embeddings, np.ndarray):
             batch["embedding"] = embeddings[rows]
         yield batch

@@ -1,30 +1,28 @@
 """What the network sees of a photograph: a square of fixed size."""
 
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from colorflax import config
-from colorflax.data.decode import decode
+from colorflax.data.photographs import Content
 
 Square = UInt8[np.ndarray, "s s 3"]
 
 
 def training_view(
-    path: Path, settings: config.Data, rng: np.random.Generator
+    photo: Content, settings: config.Data, rng: np.random.Generator
 ) -> Square:
     """A random crop, mirrored half of the time where `settings.flip`."""
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
     across, down, mirrored = rng.random(3)
-    view = _view(path, settings, across, down)
+    view = _view(photo, settings, across, down)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
-def evaluation_view(path: Path, settings: config.Data) -> Square:
+def evaluation_view(photo: Content, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _view(path, settings, 0.5, 0.5)
+    return _view(photo, settings, 0.5, 0.5)
 
 
 def whole_view(
@@ -48,15 +46,15 @@ def whole_view(
     return image.resize((w, h), Image.Resampling.BICUBIC)
 
 
-def _view(path: Path, settings: config.Data, across: float, down: float) -> Square:
+def _view(photo: Content, settings: config.Data, across: float, down: float) -> Square:
     size = settings.size
     if settings.fit == "pad":
-        image = decode(path, size)
+        image = photo.open(size)
         square = ImageOps.pad(
             image, (size, size), Image.Resampling.BICUBIC, color="white"
         )
         return np.asarray(square)
-    image = decode(path, settings.short_side)
+    image = photo.open(settings.short_side)
     scale = settings.short_side / min(image.size)
     w, h = (max(settings.short_side, round(side * scale)) for side in image.size)
     left = int(across * (w - size + 1))
