@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
             if isinstance(target, UserError):
                 raise target
             files.write(target, _png(colorizer, source))
-            print(f"{source} -> {target}")
+            print(f"{files.shown(source)} -> {files.shown(target)}")
         except UserError as error:
             cli.complain(error)
             failed += 1
