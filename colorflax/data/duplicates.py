@@ -1,5 +1,6 @@
 """Photographs that are nearly the same, found among many without comparing all."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ def pairs(
     """
     edges = np.linspace(0, 64, distance + 2).astype(np.uint64)
     found = [np.zeros((0, 2), np.int64)]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         band = (hashes >> low) & np.uint64(2 ** int(high - low) - 1)
         order = np.argsort(band, kind="stable")
         places = np.arange(len(order) - 1)

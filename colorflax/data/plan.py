@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colorflax import files
+from colorflax.data import audit
 from colorflax.errors import UserError
 
 
@@ -21,13 +22,20 @@ class Plan:
         settings: every flag that changes what is written.
         files: each file's name and the hash of what it holds, "" if it failed.
         failed: why a download failed, by address; none is tried again.
+        counts: files by verdict.
         kept: the hash and name of each photograph to write, in order.
     """
 
     settings: dict[str, Any]
     files: dict[str, str]
     failed: dict[str, str]
+    counts: dict[str, int]
     kept: list[tuple[str, str]]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every file could be had and decoded."""
+        return not any(self.counts.get(reason) for reason in audit.FAILED)
 
     def write(self, path: Path) -> None:
         """Whole or not at all."""

@@ -92,5 +92,6 @@ def _is_plain(content: bytes, size: tuple[int, int]) -> bool:
             original.format == "JPEG"
             and original.mode == "RGB"
             and original.size == size
-            and not {"exif", "icc_profile", "xmp", "photoshop", "mp"} & set(original.info)
+            and not {"exif", "icc_profile", "xmp", "photoshop", "mp"}
+            & set(original.info)
         )
