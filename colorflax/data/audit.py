@@ -34,8 +34,8 @@ class Thresholds:
     min_spread: float = option(
         2.0,
         "CIE ab, rms around the mean colour of each lightness; less is sepia or another"
-        " tone. Old prints measure 0.3 to 2, blotched ones up to 3.5, which also takes "
-        "one clear sky in four",
+        " tone. Toned prints measure 0.3 to 2. 3.5 finds blotched ones too, but takes "
+        "3 % of colour photographs instead of 0.4 %",
         0.0,
     )
     min_colorfulness: float = option(
@@ -45,9 +45,9 @@ class Thresholds:
         0.0,
     )
     min_colors: float = option(
-        4.5,
+        3.5,
         "colours the picture might as well consist of; less is a plain drawing, chart "
-        "or logo. Photographs of one thing on white go down to 5",
+        "or logo. Photographs of one thing on white go down to 3.6",
         0.0,
     )
     near_bits: int = option(

@@ -180,7 +180,7 @@ def _judge(
         _log.error("%d more failed; audit.csv names them", len(bad) - _SHOWN)
     report.write_csv(job.out / "audit.csv", names, measured, verdicts)
     report.write_contact_sheet(
-        job.out / "dropped.jpg", [source.path for source in sources], verdicts
+        job.out / "dropped.jpg", names, [source.path for source in sources], verdicts
     )
     print(report.table(verdicts))
     return verdicts

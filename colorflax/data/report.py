@@ -62,7 +62,10 @@ def write_csv(
 
 
 def write_contact_sheet(
-    path: Path, paths: Sequence[Path], verdicts: Sequence[Verdict]
+    path: Path,
+    names: Sequence[str],
+    paths: Sequence[Path],
+    verdicts: Sequence[Verdict],
 ) -> None:
     """A JPEG of dropped photographs, a few rows per reason; none if none can be shown.
 
@@ -79,7 +82,8 @@ def write_contact_sheet(
         shown = min(len(every), _COLUMNS * _ROWS)
         some = [every[k * len(every) // shown] for k in range(shown)]
         title = f"{_MEANING[reason]}: {len(every)}"
-        blocks.append(_block(title, [(paths[i], verdicts[i].detail) for i in some]))
+        cells = [(paths[i], Path(names[i]).name, verdicts[i].detail) for i in some]
+        blocks.append(_block(title, cells))
     if not blocks:
         return
     sheet = Image.new("RGB", (_COLUMNS * _CELL, sum(b.height for b in blocks)), "white")
@@ -92,13 +96,13 @@ def write_contact_sheet(
     files.write(path, buffer.getvalue())
 
 
-def _block(title: str, some: list[tuple[Path, str]]) -> Image.Image:
-    rows = -(-len(some) // _COLUMNS)
+def _block(title: str, cells: list[tuple[Path, str, str]]) -> Image.Image:
+    rows = -(-len(cells) // _COLUMNS)
     high = _CELL + 2 * _LINE
     block = Image.new("RGB", (_COLUMNS * _CELL, 2 * _LINE + rows * high), "white")
     draw = ImageDraw.Draw(block)
     draw.text((4, 6), title, "black", font_size=_LINE)
-    for k, (path, detail) in enumerate(some):
+    for k, (path, *captions) in enumerate(cells):
         x, y = k % _COLUMNS * _CELL, 2 * _LINE + k // _COLUMNS * high
         try:
             image = decode(path, _CELL)
@@ -106,7 +110,6 @@ def _block(title: str, some: list[tuple[Path, str]]) -> Image.Image:
             continue  # gone since it was measured
         image.thumbnail((_CELL - 4, _CELL - 4))
         block.paste(image, (x + 2, y))
-        captions = (path.name, detail)
         for line, text in enumerate(captions):
             short = text if len(text) <= 20 else f"{text[:9]}...{text[-9:]}"
             place = (x + 2, y + _CELL - 2 + line * _LINE)
