@@ -1,0 +1,54 @@
+"""What was named on the command line becomes a list of files, some to be fetched."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from colorflax.data import download
+from colorflax.data.photographs import SUFFIXES, list_files
+from colorflax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A photograph: what the user calls it, where its bytes are, whence they come."""
+
+    name: str
+    path: Path
+    url: str | None = None
+
+
+def expand(names: Sequence[str], downloads: Path) -> list[Source]:
+    """Every file of every source once, in order.
+
+    Args:
+        names: folders, photographs, and text files of addresses.
+        downloads: the folder in which downloaded files are kept.
+
+    Raises:
+        UserError: a source is missing, empty or of another kind.
+    """
+    found: dict[Path, Source] = {}
+    for name in names:
+        some = False
+        for source in _expand(Path(name), downloads):
+            found.setdefault(source.path.absolute(), source)
+            some = True
+        if not some:
+            raise UserError(
+                f"{name}: no photograph in it (looked for addresses in a text file, or "
+                f"in a folder for {', '.join(sorted(SUFFIXES))})"
+            )
+    return list(found.values())
+
+
+def _expand(name: Path, downloads: Path) -> Iterator[Source]:
+    if name.is_dir():
+        for path in list_files(name):
+            # Bytes of a name that are no text would break every report.
+            yield Source(str(path).encode(errors="replace").decode(), path)
+    elif name.suffix.lower() in SUFFIXES:
+        yield Source(str(name), name)
+    else:
+        for url in download.read_list(name):
+            yield Source(url, download.place(url, downloads), url)

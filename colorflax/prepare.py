@@ -1,0 +1,142 @@
+"""Photographs in, records out: python -m colorflax.prepare SOURCE... --out=DIR
+
+A source is a folder, a photograph, or a text file of addresses, one a line. What is
+written to DIR:
+
+    audit.csv       every file: kept, or why not, and what was measured
+    dropped.jpg     some of what was dropped, by reason
+    records*        what training reads, see colorflax.data.records
+    downloads/      what was fetched; may be deleted at the end
+    progress/       what lets a stopped run go on; may be deleted at the end
+
+A run that was stopped, at any moment and in any way, goes on when the same command is
+given again, and ends with the same records.
+"""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from absl import flags
+
+from colorflax import cli
+from colorflax.data import preparation
+from colorflax.data.audit import Thresholds
+from colorflax.data.download import Limits
+from colorflax.data.options import option
+from colorflax.data.packing import Embedder, Packing
+from colorflax.data.reencode import Format
+from colorflax.errors import UserError
+
+_T = TypeVar("_T")
+_DEFINE: dict[type, Any] = {
+    bool: flags.DEFINE_boolean,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What does not change the records."""
+
+    out: str = option("records", "folder for everything written")
+    audit_only: bool = option(False, "stop after audit.csv and dropped.jpg")
+    threads: int = option(os.cpu_count() or 1, "that decode and encode", 1, 1024)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Features:
+    """The network whose embedding of each photograph is kept beside it."""
+
+    features: str = option(
+        "none", "backbone whose embedding is kept as well: inception_resnet_v2, say"
+    )
+    features_weights: str = option(
+        "imagenet",
+        "random is for trying things out without the network",
+        choices=("imagenet", "random"),
+    )
+    features_seed: int = option(0, "of random weights", 0)
+
+    def load(self) -> tuple[Embedder, preparation.Backbone]:
+        """Build the network, and say whose weights it has."""
+        from colorflax import features  # JAX and Keras start only when they are needed
+
+        backbone = features.build(features.settle(self._choice(), "error"))
+        embedder = Embedder(
+            side=backbone.size,
+            fit=functools.partial(features.fit, size=backbone.size),
+            embed=backbone,
+        )
+        return embedder, {
+            "name": backbone.name,
+            "weights": backbone.weights,
+            "fingerprint": backbone.fingerprint,
+        }
+
+    def check(self) -> None:
+        """`UserError` for a backbone that nobody knows, before any work is done."""
+        if self.features != "none":
+            self._choice()
+
+    def _choice(self) -> Any:
+        from colorflax import features
+
+        return features.Choice(
+            name=self.features, weights=self.features_weights, seed=self.features_seed
+        )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prepare the sources named; 1 if any file could not be had or decoded."""
+    if len(argv) < 2:
+        raise UserError("name at least one folder, photograph or list of addresses")
+    run, features = _from_flags(Run), _from_flags(Features)
+    features.check()
+    job = preparation.Job(
+        names=argv[1:],
+        out=Path(run.out),
+        audit_only=run.audit_only,
+        threads=run.threads,
+        form=_from_flags(Format),
+        packing=_from_flags(Packing),
+        thresholds=_from_flags(Thresholds),
+        limits=_from_flags(Limits),
+        embedding=dataclasses.asdict(features),
+        embedder=None if features.features == "none" else features.load,
+    )
+    return 0 if preparation.run(job) else 1
+
+
+def define_flags() -> None:
+    """Every option as a flag. Not on import: other commands have an --out too."""
+    for group in (Run, Format, Packing, Features, Thresholds, Limits):
+        for field in dataclasses.fields(group):
+            kind: Any = field.type
+            given = dict(field.metadata)
+            text, choices = given["help"], list(given["choices"])
+            if choices:
+                flags.DEFINE_enum(field.name, str(field.default), choices, text)
+            else:
+                names = {"low": "lower_bound", "high": "upper_bound"}
+                bounds = {
+                    bound: given[name]
+                    for name, bound in names.items()
+                    if given[name] is not None
+                }
+                _DEFINE[kind](field.name, field.default, text, **bounds)
+
+
+def _from_flags(group: type[_T]) -> _T:
+    fields = dataclasses.fields(group)  # type: ignore[arg-type]
+    return group(**{field.name: flags.FLAGS[field.name].value for field in fields})
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main)
