@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import re
-import resource
 import socket
 import struct
 import subprocess
