@@ -23,13 +23,13 @@ from typing import Any, TypeVar
 from absl import flags
 
 from colorflax import cli
-from colorflax.data import preparation
-from colorflax.data.audit import Thresholds
-from colorflax.data.download import Limits
-from colorflax.data.options import option
-from colorflax.data.packing import Embedder, Packing
-from colorflax.data.reencode import Format
 from colorflax.errors import UserError
+from colorflax.preparation import run as preparation
+from colorflax.preparation.audit import Thresholds
+from colorflax.preparation.download import Limits
+from colorflax.preparation.options import option
+from colorflax.preparation.packing import Embedder, Packing
+from colorflax.preparation.reencode import Format
 
 _T = TypeVar("_T")
 _DEFINE: dict[type, Any] = {

@@ -9,10 +9,11 @@ import pytest
 import skimage.color
 from PIL import Image, ImageDraw
 
-from colorflax.data import journal, measure, photographs, report
-from colorflax.data.audit import Thresholds, judge
-from colorflax.data.duplicates import near_duplicates, pairs
-from colorflax.data.measure import Measured
+from colorflax.data import photographs
+from colorflax.preparation import journal, measure, report
+from colorflax.preparation.audit import Thresholds, judge
+from colorflax.preparation.duplicates import near_duplicates, pairs
+from colorflax.preparation.measure import Measured
 
 RNG = np.random.default_rng(0)
 

@@ -103,7 +103,7 @@ class Records:
         return len(self.sha256)
 
     def __getitem__(self, i: SupportsIndex) -> Record:
-        expected = self.sha256[i]
+        expected = self.sha256[operator.index(i)]
         i = operator.index(i) % len(self)
         shard = int(np.searchsorted(self._ends, i, side="right"))
         path = self._shards[shard]

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from colorflax import files
-from colorflax.data.options import option
 from colorflax.errors import UserError
+from colorflax.preparation.options import option
 
 _CHUNK = 2**16
 

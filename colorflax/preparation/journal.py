@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorflax.data import measure, parallel
-from colorflax.data.measure import Measured
+from colorflax.preparation import measure, parallel
+from colorflax.preparation.measure import Measured
 
 
 def measure_all(

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorflax.data import download
 from colorflax.data.photographs import SUFFIXES, list_files
 from colorflax.errors import UserError
+from colorflax.preparation import download
 
 
 @dataclasses.dataclass(frozen=True)

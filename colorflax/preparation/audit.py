@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from colorflax.data.duplicates import near_duplicates
-from colorflax.data.measure import Measured
-from colorflax.data.options import option
+from colorflax.preparation.duplicates import near_duplicates
+from colorflax.preparation.measure import Measured
+from colorflax.preparation.options import option
 
 FAILED = ("download", "corrupt")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorflax.data import parallel, reencode, shards
-from colorflax.data.options import option
 from colorflax.data.records import Record
+from colorflax.preparation import parallel, reencode, shards
+from colorflax.preparation.options import option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from colorflax import files
-from colorflax.data.audit import FAILED, Verdict
 from colorflax.data.decode import decode
-from colorflax.data.measure import Measured
 from colorflax.errors import UserError
+from colorflax.preparation.audit import FAILED, Verdict
+from colorflax.preparation.measure import Measured
 
 _NUMBERS = ("chroma", "spread", "colorfulness", "colors")
 _CELL, _LINE, _COLUMNS, _ROWS = 120, 14, 8, 2  # px, px, cells across and per reason

@@ -15,13 +15,22 @@ from typing import Any
 import PIL
 
 from colorflax import files
-from colorflax.data import audit, journal, lock, packing, parallel, plan, report, shards
-from colorflax.data.download import Limits, fetch
-from colorflax.data.measure import Measured
 from colorflax.data.records import ABOUT, Records
-from colorflax.data.reencode import Format
-from colorflax.data.sources import Source, expand
 from colorflax.errors import UserError
+from colorflax.preparation import (
+    audit,
+    journal,
+    lock,
+    packing,
+    parallel,
+    plan,
+    report,
+    shards,
+)
+from colorflax.preparation.download import Limits, fetch
+from colorflax.preparation.measure import Measured
+from colorflax.preparation.reencode import Format
+from colorflax.preparation.sources import Source, expand
 
 _log = logging.getLogger(__name__)
 _SHOWN = 20  # failed files named on stderr; audit.csv names all

@@ -8,9 +8,8 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from colorflax.data.decode import decode
-from colorflax.data.options import option
-from colorflax.data.views import scale_to_short_side
 from colorflax.errors import UserError
+from colorflax.preparation.options import option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,9 @@ def encode(content: bytes, image: Image.Image, form: Format) -> bytes:
             bicubic = Image.Resampling.BICUBIC
             small = ImageOps.pad(image, square, bicubic, color="white")
     elif min(image.size) > form.short_side:
-        small = scale_to_short_side(image, form.short_side)
+        scale = form.short_side / min(image.size)
+        w, h = (max(form.short_side, round(side * scale)) for side in image.size)
+        small = image.resize((w, h), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     bare = Image.frombytes("RGB", small.size, small.tobytes())  # without any metadata
     bare.save(buffer, "JPEG", quality=form.quality, subsampling=0, optimize=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from colorflax import files
-from colorflax.data import audit
 from colorflax.errors import UserError
+from colorflax.preparation import audit
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

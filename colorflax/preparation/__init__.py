@@ -1,0 +1,1 @@
+"""Folders or addresses in, audited records out; what `colorflax.prepare` runs."""
