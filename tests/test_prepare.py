@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorflax.data import shards
 from colorflax.data.decode import decode
 from colorflax.data.records import Records
 from colorflax.errors import UserError
-from colorflax.preparation import download, lock, packing, parallel, reencode, shards
+from colorflax.preparation import download, lock, packing, parallel, reencode
 
 ROOT = Path(__file__).parent.parent
 QUICK = download.Limits(timeout=0.5, retries=1, backoff=0.01, max_megabytes=0.05)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colorflax.data import shards
 from colorflax.data.records import Record, Records, pack, unpack
 from colorflax.errors import UserError
-from colorflax.preparation import shards
 
 RNG = np.random.default_rng(0)
 

@@ -26,8 +26,8 @@ from PIL import Image
 from tensorflow_datasets.proto import tf_example_generated_pb2
 
 from colorflax import assemble, config, splits
-from colorflax.data import library, packed, pipeline, prepared
-from colorflax.data.records import Record, pack
+from colorflax.data import library, packed, pipeline, prepared, shards
+from colorflax.data.records import Record
 from colorflax.errors import UserError
 from configs import fusion
 
@@ -83,16 +83,17 @@ def _write_records(
     place: Path, files: list[bytes], backbone: dict[str, str] | None = None
 ) -> str:
     place.mkdir()
-    writer = array_record_module.ArrayRecordWriter(
-        str(place / "records.array_record"), "group_size:1"
-    )
     files = sorted(files, key=_sha256)
-    for file in files:
-        vector = _vector(file) if backbone else None
-        writer.write(pack(Record(_sha256(file), file, vector)))
-    writer.close()
-    about = {"backbone": backbone, "sha256": [_sha256(file) for file in files]}
-    (place / "records.json").write_text(json.dumps(about))
+    records = [
+        Record(_sha256(file), file, _vector(file) if backbone else None)
+        for file in files
+    ]
+    half = -(-len(records) // 2)  # more than one shard, where there is enough
+    count = -(-len(records) // half)
+    for k in range(count):
+        shards.write(place / shards.name(k, count), records[k * half : (k + 1) * half])
+    hashes = [record.sha256 for record in records]
+    shards.finish(place, hashes, half, {"backbone": backbone})
     return f"records:{place}"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from colorflax.data import shards
 from colorflax.data.records import Record
-from colorflax.preparation import parallel, reencode, shards
+from colorflax.preparation import parallel, reencode
 from colorflax.preparation.options import option
 
 

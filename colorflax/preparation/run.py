@@ -15,18 +15,10 @@ from typing import Any
 import PIL
 
 from colorflax import files
+from colorflax.data import shards
 from colorflax.data.records import ABOUT, Records
 from colorflax.errors import UserError
-from colorflax.preparation import (
-    audit,
-    journal,
-    lock,
-    packing,
-    parallel,
-    plan,
-    report,
-    shards,
-)
+from colorflax.preparation import audit, journal, lock, packing, parallel, plan, report
 from colorflax.preparation.download import Limits, fetch
 from colorflax.preparation.measure import Measured
 from colorflax.preparation.reencode import Format
