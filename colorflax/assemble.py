@@ -1,13 +1,13 @@
 """A config becomes a run: photographs, embeddings, a task, and what to remember.
 
-`run.json` in the run's folder says what the run is: its config, its photographs, which
-weights its backbone had. A second start with the same command finds it and goes on; a
-start that would be another run in the same folder is refused with the difference named.
+Every checkpoint says what the run is: its config, its photographs, which weights its
+backbone had. A second start with the same command finds the newest one and goes on; a
+start that would be another run in the same folder is refused, the difference named.
 """
 
 import hashlib
 import itertools
-import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +15,19 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, bins, config, features, files
+from colorflax import __version__, census, checkpoint, config, features
 from colorflax.data import library, packed, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
 from colorflax.errors import UserError
-from colorflax.resample import pool
-from colorflax.tasks import Colorization, Task, split
+from colorflax.tasks import Colorization, Task
+
+_log = logging.getLogger(__name__)
 
 # What may differ when a run goes on: how long, how often, how fast.
 _FREE = {
     "train": {"steps", "log_every", "eval_every", "save_every", "keep", "parallel"},
-    "data": {"threads", "workers"},
+    "data": {"threads", "workers", "max_bad_percent"},
 }
 _PRIOR_VIEWS = 1_000
 
@@ -35,7 +36,7 @@ class Run(NamedTuple):
     """Everything the loop needs."""
 
     task: Task
-    about: dict[str, Any]  # goes into run.json and every checkpoint
+    about: dict[str, Any]  # goes into every checkpoint
     title: str  # of the table
     training_batches: Callable[[int], Iterator[HostBatch]]  # from a step on
     evaluation_batches: Callable[[], Iterator[HostBatch]]
@@ -48,9 +49,10 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
     """
     config.check_devices(settings, jax.device_count(), jax.process_count())
-    before = _remembered(workdir)
+    before = checkpoint.remembered(workdir)
     if before is not None:
-        _same_config(before["config"], settings.to_dict(), workdir)
+        began = config.parse(before["config"]).to_dict()
+        _same_config(began, settings.to_dict(), workdir)
     sides = library.find(settings.data)
     training, validation = sides
     about: dict[str, Any] = {
@@ -85,14 +87,12 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
         if before is not None:
             prior = np.asarray(before["prior"])
         elif settings.objective.prior:
-            prior = _read_prior(Path(settings.objective.prior))
+            prior = census.read(Path(settings.objective.prior))
         else:
             views = -(-_PRIOR_VIEWS // settings.train.batch_size)
-            prior = _estimate_prior(
-                itertools.islice(training_batches(0), views), settings.model.stride
-            )
+            seen = itertools.islice(training_batches(0), views)
+            prior = census.shares(census.count(seen, settings.model.stride))
         about["prior"] = [float(share) for share in prior]
-    files.write(workdir / "run.json", json.dumps(about, indent=1).encode())
     known = np.array_equal(training.digests, validation.digests)
     which = "the ones trained on" if known else "none of them trained on"
     return Run(
@@ -104,24 +104,13 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     )
 
 
-def _remembered(workdir: Path) -> dict[str, Any] | None:
-    try:
-        return dict(json.loads((workdir / "run.json").read_bytes()))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{workdir}/run.json cannot be read ({error}); name another --workdir"
-        ) from None
-
-
 def _same_config(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> None:
     changed = [
-        f"{room}.{name} was {before[room].get(name)!r} and is {value!r}"
+        f"{room}.{name} was {before[room][name]!r} and is {value!r}"
         for room, knobs in now.items()
         if isinstance(knobs, dict)
         for name, value in knobs.items()
-        if before[room].get(name) != value and name not in _FREE.get(room, ())
+        if before[room][name] != value and name not in _FREE.get(room, ())
     ]
     if before["seed"] != now["seed"]:
         changed.append(f"seed was {before['seed']} and is {now['seed']}")
@@ -144,7 +133,14 @@ def _embed(
         name=settings.name, weights=settings.weights, seed=settings.seed
     )
     if before is not None:
-        choice = features.recorded(before["name"], before["weights"])
+        wanted, choice = choice, features.recorded(before["name"], before["weights"])
+        if choice.description != wanted.description:
+            _log.warning(
+                "going on with the %s weights that this run began with; for the %s "
+                "ones, begin in another --workdir",
+                choice.description,
+                wanted.description,
+            )
     record = packed.backbone(sides.training)
     if record is not None:
         if (record["name"], record["weights"]) != (choice.name, choice.description):
@@ -182,20 +178,3 @@ def _as_before(record: dict[str, str], before: dict[str, str] | None) -> dict[st
 def _fingerprint(photos: Photographs) -> str:
     hashes = photos.digests.tobytes().hex()
     return f"{len(photos)} {hashlib.sha256(hashes.encode()).hexdigest()[:16]}"
-
-
-def _read_prior(path: Path) -> np.ndarray:
-    try:
-        prior = np.load(path, allow_pickle=False).astype(np.float64).ravel()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a prior that can be read ({error})") from None
-    if prior.shape != (bins.COUNT,) or (prior < 0).any() or prior.sum() <= 0:
-        raise UserError(f"{path}: a prior is {bins.COUNT} shares, none negative")
-    return prior / prior.sum()
-
-
-def _estimate_prior(batches: Iterator[HostBatch], stride: int) -> np.ndarray:
-    """Shares of the 313 bins among the targets of some training views."""
-    count = jax.jit(lambda rgb: bins.count(pool(split(rgb)[1], stride)))
-    total = sum(np.asarray(count(batch["rgb"]), np.int64) for batch in batches)
-    return np.asarray(total / np.sum(total))

@@ -25,7 +25,7 @@ class Saved:
 
 
 class Checkpoints:
-    """The checkpoints of one run: the newest few, and the one with the lowest score.
+    """The checkpoints of one run: the newest few, and the best of those with a score.
 
     Saving happens in the background; a checkpoint appears under its final name only
     when it is complete, so a run killed at any moment leaves whole ones.
@@ -48,24 +48,18 @@ class Checkpoints:
     def save(
         self, step: int, state: Any, about: Mapping[str, Any], score: float | None
     ) -> None:
-        """Save `state` as of `step`; `score` (lower is better) if it has one."""
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(dict(about))
-            ),
-            metrics=None if score is None else {"score": score},
-            force=True,
+        """Save `state` as of `step`; `score` (lower is better) if it was evaluated."""
+        items = ocp.args.Composite(
+            state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(dict(about))
         )
+        metrics = None if score is None else {"score": score}
+        # Orbax reads the arrays, which is what the guard of a training loop forbids.
+        with jax.transfer_guard("allow"):
+            self._manager.save(step, args=items, metrics=metrics, force=True)
 
     def latest(self) -> int | None:
         """The newest complete step."""
         return self._manager.latest_step()
-
-    def about(self, step: int) -> dict[str, Any]:
-        """The notes saved with a step."""
-        args = ocp.args.Composite(about=ocp.args.JsonRestore())
-        return dict(self._manager.restore(step, args=args)["about"])
 
     def restore(self, step: int, like: Any) -> Any:
         """The state of a step, laid out over devices as `like` is."""
@@ -96,8 +90,9 @@ def load(path: Path) -> Saved:
             f"{path}: no checkpoint here; train one with "
             "python -m colorflax.main --config=configs/fusion.py"
         )
-    manager = _open(root, read_only=True, create=False, save_interval_steps=0)
-    step = int(path.name) if named else manager.best_step() or manager.latest_step()
+    manager = _read(root)
+    step = int(path.name) if named else manager.best_step()
+    step = manager.latest_step() if step is None else step
     if step not in manager.all_steps():
         raise UserError(f"{path}: no complete checkpoint here")
     try:
@@ -106,14 +101,41 @@ def load(path: Path) -> Saved:
         )
         restored = manager.restore(step, args=items)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{root / str(step)}: a damaged checkpoint ({_first_line(error)}); "
-            f"take another one in {root}"
-        ) from None
+        raise _damaged(root / str(step), error) from None
     finally:
         manager.close()
     about, params = dict(restored["about"]), restored["state"]["params"]
     return Saved(root / str(step), step, about, params)
+
+
+def remembered(workdir: Path) -> dict[str, Any] | None:
+    """The notes in the newest checkpoint of a run; None where nothing was saved yet."""
+    root = workdir / _FOLDER
+    if not root.is_dir():
+        return None
+    manager = _read(root)
+    step = manager.latest_step()
+    if step is None:
+        return None
+    try:
+        items = ocp.args.Composite(about=ocp.args.JsonRestore())
+        return dict(manager.restore(step, args=items)["about"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(root / str(step), error) from None
+    finally:
+        manager.close()
+
+
+def _read(root: Path) -> ocp.CheckpointManager:
+    # The two defaults after read_only are not allowed with it, and Orbax warns.
+    return _open(root, read_only=True, create=False, save_interval_steps=0)
+
+
+def _damaged(folder: Path, error: Exception) -> UserError:
+    why = str(error).strip().split("\n")[0][:200]
+    return UserError(
+        f"{folder}: a damaged checkpoint ({why}); take another one in {folder.parent}"
+    )
 
 
 def _open(root: Path, **options: Any) -> ocp.CheckpointManager:
@@ -150,7 +172,3 @@ def _only_params(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRe
         restore_args=ocp.checkpoint_utils.construct_restore_args(target),
         partial_restore=True,
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]

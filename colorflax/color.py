@@ -86,6 +86,11 @@ def rgb_to_lab(
     return jnp.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1)
 
 
+def lightness(luminance: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """Relative luminance, 1 for white -> L in [0, 100]."""
+    return 116 * _compress(luminance) - 16
+
+
 def lab_to_linear(
     lab: Float[Array | np.ndarray, "*batch 3"],
 ) -> Float[Array, "*batch 3"]:

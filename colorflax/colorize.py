@@ -1,13 +1,14 @@
 """Colour photographs: python -m colorflax.colorize --checkpoint=RUN PHOTO..."""
 
 import io
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-from colorflax import cli, files, predict
+from colorflax import __version__, cli, files, predict
 from colorflax.data.decode import decode
 from colorflax.data.photographs import SUFFIXES, list_files
 from colorflax.errors import UserError
@@ -17,7 +18,7 @@ _CHECKPOINT = flags.DEFINE_string(
 )
 _OUT = flags.DEFINE_string("out", "colored", "folder for the coloured pictures (PNG)")
 _SIZE = flags.DEFINE_integer(
-    "size", None, "px, the short side the network sees; as in training if not given"
+    "size", None, "px, the short side the network sees; that of training if not given"
 )
 
 
@@ -27,58 +28,94 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name at least one photograph or folder")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
-    out = Path(_OUT.value)
+    out = files.local(_OUT.value)
     _need_writable(out)
-    colorizer = predict.load(_CHECKPOINT.value, _SIZE.value)
+    colorizer = predict.load(files.local(_CHECKPOINT.value), _SIZE.value)
     failed = 0
-    for source, target in _plan([Path(name) for name in argv[1:]], out):
+    for source, target in _plan([files.local(name) for name in argv[1:]], out):
         try:
             if isinstance(target, UserError):
                 raise target
-            files.write(target, _png(colorizer, source))
-            print(f"{source} -> {target}")
+            _write(target, _png(colorizer, source))
         except UserError as error:
             cli.complain(error)
             failed += 1
-        except OSError as error:
-            cli.complain(f"{target}: cannot be written ({error.strerror or error})")
-            failed += 1
+        else:
+            print(f"{source} -> {target}")
     return 1 if failed else 0
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        files.write(target, content)
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror or error})"
+        ) from None
 
 
 def _png(colorizer: predict.Colorizer, source: Path) -> bytes:
     buffer = io.BytesIO()
     picture = Image.fromarray(colorizer(decode(source)))
-    picture.save(buffer, "PNG", compress_level=3)
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Software", f"colorflax {__version__}")
+    picture.save(buffer, "PNG", compress_level=3, pnginfo=text)
     return buffer.getvalue()
 
 
-def _plan(names: list[Path], out: Path) -> Iterator[tuple[Path, Path | UserError]]:
-    """Each photograph with the file it becomes; folders keep their tree below `out`."""
-    taken: set[Path] = set()
+def _plan(names: list[Path], out: Path) -> list[tuple[Path, Path | UserError]]:
+    """Each photograph once, with the file it becomes, or why it cannot.
+
+    Folders keep their tree below `out`. Nothing is written over but what colorflax
+    wrote: a name that is taken gets a number.
+    """
+    inputs: list[tuple[Path, Path | UserError]] = []  # and its place below `out`
     for name in names:
-        found = [name]
-        if name.is_dir():
-            found = list_files(name)
-            if not found:
-                looked = ", ".join(sorted(SUFFIXES))
-                yield name, UserError(f"{name}: no photograph in it ({looked})")
-        for source in found:
-            inside = source.relative_to(name) if name.is_dir() else Path(source.name)
-            target = out / inside.with_suffix(".png")
-            if target in taken:  # a.jpg beside a.png
-                target = out / inside.with_name(inside.name + ".png")
-            if target in taken:
-                yield source, UserError(f"{source}: {target} is taken by another one")
-                continue
-            taken.add(target)
-            yield source, target
+        if not name.is_dir():
+            inputs.append((name, Path(name.name)))
+            continue
+        ours = out.resolve()  # what an earlier run left inside the folder
+        found = [x for x in list_files(name) if ours not in x.resolve().parents]
+        if ours == name.resolve():
+            problem = f"{name}: --out is this folder itself; name another"
+            inputs.append((name, UserError(problem)))
+            continue
+        if not found:
+            looked = ", ".join(sorted(SUFFIXES))
+            inputs.append((name, UserError(f"{name}: no photograph in it ({looked})")))
+        inputs += [(source, source.relative_to(name)) for source in found]
+    # Compared without case: some disks do not tell A.png from a.png.
+    taken = {str(source.resolve()).casefold() for source, _ in inputs}
+    planned: dict[Path, tuple[Path, Path | UserError]] = {}
+    for source, place in inputs:
+        if source.resolve() in planned:
+            continue
+        if isinstance(place, Path):
+            target = place = out / place.with_suffix(".png")
+            number = 2
+            while str(place.resolve()).casefold() in taken or _foreign(place):
+                place = target.with_name(f"{target.stem}-{number}.png")
+                number += 1
+            taken.add(str(place.resolve()).casefold())
+        planned[source.resolve()] = source, place
+    return list(planned.values())
+
+
+def _foreign(target: Path) -> bool:
+    """Whether a file is there that colorflax did not write."""
+    if not target.exists():
+        return False
+    try:
+        with Image.open(target) as image:
+            return not str(image.info.get("Software")).startswith("colorflax")
+    except OSError:
+        return True
 
 
 def _need_writable(out: Path) -> None:
     try:
-        files.write(out / ".colorflax", b"")
-        (out / ".colorflax").unlink()
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
         raise UserError(
             f"{out}: cannot be written ({error.strerror}); name another --out"

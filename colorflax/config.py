@@ -46,6 +46,24 @@ class Features:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Augment:
+    """How old the L that the network sees in training may look; 0 switches each off.
+
+    Each photograph draws its own strength of each, evenly from 0 up to this. The colour
+    to be learnt, the embedding and the evaluation stay those of the photograph itself.
+    """
+
+    orthochromatic: float  # share, up to 1: red and green as a plate for blue saw them
+    blur: float  # px of the square, standard deviation of the Gaussian
+    grain: (
+        float  # L units, standard deviation in mid-grey; less towards black and white
+    )
+    fade: float  # L units by which black rises and, apart from that, white sinks
+    noise: float  # L units, standard deviation, of the scanner: alike in all tones
+    dust: float  # percent of the pixels covered, half of the specks black, half white
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
     """Where photographs come from and what the network sees of them."""
 
@@ -54,10 +72,12 @@ class Data:
     # dataset of TFDS has other names than train
     validation_split: str  # likewise; "" takes validation_percent of the train_split
     validation_percent: float  # chosen by content; unused with a validation_split
+    max_bad_percent: float  # of the files; with more that cannot be read, stop
     fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
     short_side: int  # px after resizing, before the crop (fit=crop)
     size: int  # px, the square that the network sees
     flip: bool  # mirror half of the training views
+    augment: Augment
     threads: int  # decoding at the same time in this process
     workers: int  # decoding processes; 0 decodes in this one
 
@@ -117,20 +137,29 @@ def check_devices(config: Config, devices: int, processes: int) -> None:
             )
 
 
+def check_source(source: str, name: str) -> None:
+    """Raise `UserError` unless `source`, given as `name`, names photographs."""
+    if re.fullmatch(r"builtin|(folder|records|tfds):.+", source) is None:
+        raise UserError(
+            f"{name}={source!r} should be builtin, folder:DIR, records:DIR or tfds:NAME"
+        )
+
+
 def _parse(kind: type, values: Any, path: str) -> Any:
     if not isinstance(values, Mapping | ConfigDict):
         raise UserError(f"{path} should hold keys and values, not {values!r}")
     given = dict(values.items())
-    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     for name in given:
         if name not in fields:
             raise UserError(
                 f"{path}.{name} is not a known setting; {path} has {', '.join(fields)}"
             )
-    for name in fields:
-        if name not in given:
+    for name, field in fields.items():
+        # A default is for a setting younger than some checkpoint that is still read.
+        if name not in given and field.default is dataclasses.MISSING:
             raise UserError(f"{path}.{name} is missing from the config")
-    return kind(**{n: _value(fields[n], given[n], f"{path}.{n}") for n in fields})
+    return kind(**{n: _value(fields[n].type, given[n], f"{path}.{n}") for n in given})
 
 
 def _value(kind: Any, value: Any, path: str) -> Any:
@@ -167,11 +196,7 @@ def _check(c: Config) -> None:
     need(c.data.workers >= 0, "config.data.workers cannot be negative")
     for path, seed in (("seed", c.seed), ("features.seed", c.features.seed)):
         need(0 <= seed < 2**32, f"config.{path} should be in 0..2**32-1, not {seed}")
-    need(
-        re.fullmatch(r"builtin|(folder|records|tfds):.+", c.data.source) is not None,
-        f"config.data.source={c.data.source!r} should be builtin, folder:DIR, "
-        "records:DIR or tfds:NAME",
-    )
+    check_source(c.data.source, "config.data.source")
     _check_splits(c.data)
     need(
         0 <= c.data.validation_percent < 100,
@@ -179,10 +204,24 @@ def _check(c: Config) -> None:
         f"not {c.data.validation_percent:g}",
     )
     need(
+        0 <= c.data.max_bad_percent <= 100,
+        "config.data.max_bad_percent should be in 0..100, "
+        f"not {c.data.max_bad_percent:g}",
+    )
+    need(
         c.data.fit == "pad" or c.data.short_side >= c.data.size,
         f"config.data.short_side={c.data.short_side} is smaller than the "
         f"config.data.size={c.data.size} that is cropped from it",
     )
+    for name, most in (
+        ("orthochromatic", 1), ("blur", 16), ("grain", 50), ("fade", 50),
+        ("noise", 50), ("dust", 100),
+    ):  # fmt: skip
+        value = getattr(c.data.augment, name)
+        need(
+            0 <= value <= most,
+            f"config.data.augment.{name} should be in 0..{most}, not {value:g}",
+        )
     need(
         c.optim.learning_rate > 0,
         f"config.optim.learning_rate should be positive, not {c.optim.learning_rate:g}",

@@ -22,6 +22,8 @@ def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> dict[str, 
 def table(numbers: Mapping[str, float], title: str) -> str:
     """The two scores beside those of leaving the photographs grey."""
     mse, grey_mse = numbers["mse"], numbers["grey_mse"]
+    if grey_mse < 1e-6:  # a tenth of a unit of ab
+        return f"{title}: they are grey, so there is no colour to compare with"
     psnr, grey_psnr = numbers["psnr"], numbers["grey_psnr"]
     return "\n".join(
         (

@@ -4,11 +4,38 @@ import os
 import tempfile
 from pathlib import Path
 
+from colorflax.errors import UserError
+
+
+def local(name: str) -> Path:
+    """A path as a user writes it; ~ is their home.
+
+    Raises:
+        UserError: it is an address, not a path, or empty.
+    """
+    if not name or "://" in name:
+        raise UserError(f"{name!r} is not a path on this machine")
+    return Path(name).expanduser()
+
 
 def cache(name: str) -> Path:
     """A folder of the cache: in $COLORFLAX_CACHE, or else ~/.cache/colorflax."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("COLORFLAX_CACHE") or Path(home, "colorflax")) / name
+    if chosen := os.environ.get("COLORFLAX_CACHE"):
+        return Path(chosen, name)
+    if home := os.environ.get("XDG_CACHE_HOME"):
+        return Path(home, "colorflax", name)
+    try:
+        return Path.home() / ".cache" / "colorflax" / name
+    except RuntimeError:  # a user without a home, as in many containers
+        return Path(tempfile.gettempdir(), "colorflax", name)
+
+
+def shown(text: str | Path) -> str:
+    """A name or message as one line of visible characters, the others escaped."""
+    legible = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in legible
+    )
 
 
 def write(path: Path, content: bytes) -> None:

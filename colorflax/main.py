@@ -1,19 +1,20 @@
 """Train a network: python -m colorflax.main --config=configs/fusion.py."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
 
-from colorflax import assemble, cli, config, evaluate, train
+from colorflax import assemble, cli, config, evaluate, files, train
 from colorflax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="a file with get_config(), such as configs/fusion.py"
 )
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "folder of the run; runs/NAME_OF_THE_CONFIG if not given"
+    "workdir", None, "folder of the run; runs/CONFIG-WORDS if not given"
 )
 
 
@@ -23,19 +24,19 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
     if _CONFIG.value is None:
         raise UserError("name a config, for example --config=configs/fusion.py")
-    file = Path(config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0])
-    if not file.is_file():
+    name = config_flags.get_config_filename(flags.FLAGS["config"])
+    file, _, words = name.partition(":")
+    if not Path(file).is_file():
         raise UserError(f"{file}: no such config; is this the folder of the clone?")
     settings = config.parse(_CONFIG.value)
-    workdir = Path(_WORKDIR.value or f"runs/{file.stem}")
+    named = "-".join([Path(file).stem, *filter(None, words.split(","))])
+    workdir = files.local(_WORKDIR.value or f"runs/{named}")
     run = assemble.assemble(settings, workdir)
     numbers = train.train(run, settings, workdir)
     print(evaluate.table(numbers, run.title))
     print(f"Pictures (grey | output | truth): {workdir}/pictures")
-    print(
-        "Colour a photograph: "
-        f"python -m colorflax.colorize --checkpoint={workdir} PHOTO.jpg"
-    )
+    checkpoint = shlex.quote(f"--checkpoint={workdir}")
+    print(f"Colour a photograph: python -m colorflax.colorize {checkpoint} PHOTO.jpg")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A checkpoint becomes a function from picture to coloured picture."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from colorflax import checkpoint, config, features
-from colorflax.data.views import scale_to_short_side
+from colorflax.data.decode import to_srgb
+from colorflax.data.views import whole_view
 from colorflax.errors import UserError
 from colorflax.tasks import Colorization, paint, split
 
@@ -22,15 +24,13 @@ class Colorizer:
 
     Attributes:
         saved: the checkpoint it came from.
-        size: px, the short side at which the network sees a picture.
     """
 
     def __init__(self, saved: checkpoint.Saved, size: int | None = None):
         settings = config.parse(saved.about["config"])
         task = Colorization.build(settings, prior=None)
-        data = settings.data
         self.saved = saved
-        self.size = size or (data.short_side if data.fit == "crop" else data.size)
+        self._view = functools.partial(whole_view, settings=settings.data, size=size)
         self._embed = _embedder(saved.about["features"])
         self._predict = jax.jit(
             lambda params, rgb, embedding: task.predict(
@@ -39,11 +39,12 @@ class Colorizer:
         )
 
     def __call__(self, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-        """An RGB picture -> the same picture in predicted colours, 8-bit sRGB."""
+        """A picture of any mode -> the same in predicted colours, 8-bit sRGB."""
+        image = to_srgb(image)
         return _paint(np.asarray(image), self._ab(image))
 
     def _ab(self, image: Image.Image) -> Float[np.ndarray, "h w 2"]:
-        small = np.asarray(scale_to_short_side(image, self.size))
+        small = np.asarray(self._view(image))
         h, w = small.shape[:2]
         padding = ((0, -h % _GRAIN), (0, -w % _GRAIN), (0, 0))
         rgb = np.pad(small, padding, mode="edge")[None]
@@ -65,7 +66,7 @@ def load(path: str | Path, size: int | None = None) -> Colorizer:
 
     Args:
         path: as for `checkpoint.load`.
-        size: px, the short side that the network sees; as in training if None.
+        size: px, as for `views.whole_view`; that of training if None.
 
     Raises:
         UserError: no checkpoint there, or its backbone's weights cannot be had.

@@ -12,8 +12,9 @@ AXIS = "data"
 
 def mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
     """`devices`, or all devices of all processes, in one row."""
-    row = jax.devices() if devices is None else devices
-    return jax.make_mesh((len(row),), (AXIS,), (AxisType.Auto,), devices=row)
+    # Not jax.make_mesh, which may put them in another order than pmap does.
+    row = np.asarray(jax.devices() if devices is None else devices)
+    return Mesh(row, (AXIS,), axis_types=(AxisType.Auto,))
 
 
 def replicated(devices: Mesh) -> NamedSharding:

@@ -16,7 +16,7 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
-from colorflax import color, config, gamut, metrics, models, objectives, optim
+from colorflax import augment, color, config, gamut, metrics, models, objectives, optim
 from colorflax.objectives import Objective
 from colorflax.resample import bilinear
 from colorflax.state import TrainState
@@ -63,6 +63,7 @@ class Colorization:
     model: nn.Module
     objective: Objective
     optimizer: optax.GradientTransformation
+    augment: config.Augment
     score: str = "mse"
 
     @classmethod
@@ -70,7 +71,8 @@ class Colorization:
         """What a config names; `prior` only matters for training."""
         objective = objectives.build(settings.objective, settings.model.stride, prior)
         model = models.build(settings.model, objective.channels)
-        return cls(model, objective, optim.build(settings.optim))
+        optimizer = optim.build(settings.optim)
+        return cls(model, objective, optimizer, settings.data.augment)
 
     def init(self, key: jax.Array, batch: Batch) -> TrainState:
         """Fresh parameters and optimiser."""
@@ -82,8 +84,8 @@ class Colorization:
         self, state: TrainState, batch: Batch, key: jax.Array, mean: Mean
     ) -> tuple[TrainState, dict[str, jax.Array]]:
         """One update; the loss, and the lengths of its gradient and of the result."""
-        del key  # nothing in these networks is random
-        L, ab = split(batch["rgb"])
+        _, ab = split(batch["rgb"])
+        L = augment.age(batch["rgb"], key, self.augment)
 
         def cost(params: Any) -> jax.Array:
             head = self._head(params, L, batch.get("embedding"))

@@ -22,7 +22,7 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
 
     What a resumed run starts from: (1) the state of the newest complete checkpoint;
     (2) its step, which fixes the next batch and the next random key. Nothing else is
-    carried, so an interrupted run ends in the same bits as an uninterrupted one.
+    carried: on a CPU an interrupted run ends in the same bits as any other.
 
     Raises:
         UserError: a number of a step is not finite.
@@ -35,7 +35,9 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
     start = step = checkpoints.latest() or 0
     if start:
         state = checkpoints.restore(start, state)
-        say(f"{workdir}: going on from step {start} of {timing.steps}")
+        going_on = f"going on from step {start} of {timing.steps}"
+        done = f"already at step {start}, nothing to train"
+        say(f"{workdir}: {going_on if start < timing.steps else done}")
     writers = Writers(workdir, start)
     progress = Progress(start, timing.steps, timing.batch_size)
     batches = run.training_batches(start)

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from jaxtyping import UInt8
@@ -28,7 +27,7 @@ class Writers:
         self._path = workdir / "metrics.jsonl"
         self._pictures = workdir / "pictures"
         self._pictures.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in _lines(self._path) if _step(line) <= start]
+        kept = [line for line in _lines(self._path) if _before(line, start)]
         files.write(self._path, "".join(kept).encode())
         self._jsonl = self._path.open("a")
         self._board = SummaryWriter(
@@ -42,13 +41,11 @@ class Writers:
         for name, value in numbers.items():
             self._board.add_scalar(name, value, step)
 
-    def pictures(self, step: int, rows: UInt8[np.ndarray, "n h w 3"]) -> Path:
-        """Write a contact sheet, one example per row; returns its file."""
+    def pictures(self, step: int, rows: UInt8[np.ndarray, "n h w 3"]) -> None:
+        """Write a contact sheet, one example per row, as pictures/STEP.png."""
         sheet = rows.reshape(-1, *rows.shape[2:])
         self._board.add_image("grey, output, truth", sheet, step, dataformats="HWC")
-        path = self._pictures / f"{step:06d}.png"
-        Image.fromarray(sheet).save(path)
-        return path
+        Image.fromarray(sheet).save(self._pictures / f"{step:06d}.png")
 
     def close(self) -> None:
         """Flush everything."""
@@ -95,17 +92,17 @@ class Progress:
         self._bar.close()
 
 
-def say(text: str, file: TextIO | None = None) -> None:
+def say(text: str) -> None:
     """A line for the user, kept clear of a progress bar."""
-    tqdm.write(text, file=file or sys.stderr)
+    tqdm.write(text, file=sys.stderr)
 
 
 def _lines(path: Path) -> list[str]:
-    if not path.exists():
-        return []
-    # A line that a killed run left unfinished has no end.
-    return [x for x in path.read_text().splitlines(keepends=True) if x.endswith("\n")]
+    return path.read_text().splitlines(keepends=True) if path.exists() else []
 
 
-def _step(line: str) -> int:
-    return int(json.loads(line)["step"])
+def _before(line: str, step: int) -> bool:
+    try:
+        return line.endswith("\n") and json.loads(line)["step"] <= step
+    except (ValueError, KeyError, TypeError):
+        return False  # not ours, or left unfinished by a killed run

@@ -12,6 +12,7 @@ import numpy as np
 from absl import app, flags
 
 from colorflax import bins, color
+from launch.bench_data import bench_data
 
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed rounds per benchmark.", 1)
 
@@ -77,7 +78,7 @@ def bench_gamut(rounds: int) -> None:
     report("soft_encode, 16x56x56", interleave(contestants, rounds), "colorflax")
 
 
-BENCHMARKS = {"color": bench_color, "gamut": bench_gamut}
+BENCHMARKS = {"color": bench_color, "gamut": bench_gamut, "data": bench_data}
 
 
 def main(argv: list[str]) -> None:

@@ -202,6 +202,22 @@ def test_views(tmp_path: Path) -> None:
     )
 
 
+def test_a_crop_is_what_resizing_all_and_cropping_gives() -> None:
+    settings = dataclasses.replace(SETTINGS, size=64, short_side=80, flip=False)
+    for photo in photographs.builtin():
+        whole = np.asarray(views.whole_view(photo.open(80), settings), int)
+        h, w, _ = whole.shape
+        for seed in range(3):
+            across, down, _ = np.random.default_rng(seed).random(3)
+            left, top = int(across * (w - 63)), int(down * (h - 63))
+            crop = views.training_view(
+                photo.read(), settings, np.random.default_rng(seed)
+            )
+            difference = np.abs(whole[top : top + 64, left : left + 64] - crop)
+            assert difference.max() <= 1  # rounding of the box's corners
+            assert (difference > 0).mean() < 0.01
+
+
 def _like(path: Path, expected: np.ndarray, tolerance: float = 0) -> None:
     image = decode(path)
     assert image.mode == "RGB"
@@ -261,8 +277,9 @@ def test_reduced_jpeg_is_the_same_photograph(tmp_path: Path) -> None:
     Image.fromarray(smooth).save(path, quality=95)
     small = decode(path, short_side=48)
     assert min(small.size) == 100
-    full = views.scale_to_short_side(decode(path), 48)
-    reduced = views.scale_to_short_side(small, 48)
+    full, reduced = (
+        views.whole_view(image, SETTINGS, 48) for image in (decode(path), small)
+    )
     assert full.size == reduced.size
     assert np.abs(np.asarray(full, int) - np.asarray(reduced, int)).max() <= 4
 

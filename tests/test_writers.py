@@ -83,7 +83,7 @@ def test_resuming_takes_back_what_came_later(tmp_path: Path) -> None:
 def test_contact_sheet_has_one_example_per_row(tmp_path: Path) -> None:
     rows = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
     writers = Writers(tmp_path, start=0)
-    path = writers.pictures(7, rows)
+    writers.pictures(7, rows)
     writers.close()
-    with Image.open(path) as sheet:
+    with Image.open(tmp_path / "pictures" / "000007.png") as sheet:
         np.testing.assert_array_equal(np.asarray(sheet), rows.reshape(6, 4, 3))

@@ -1,21 +1,28 @@
 """A file becomes an 8-bit sRGB picture, whatever kind of picture it holds."""
 
 import io
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms
 
+from colorflax.data.quiet import quiet
 from colorflax.errors import UserError
+from colorflax.files import shown
 
-_FAILURES = (
-    OSError,  # unreadable, not a picture, truncated
-    ValueError,
-    SyntaxError,  # what Pillow raises for a broken PNG
-    EOFError,
-    OverflowError,
-    Image.DecompressionBombError,
-)
+# Others that Pillow knows run programs (EPS), or hold fonts, films and thumbnails.
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def decode(
@@ -25,58 +32,98 @@ def decode(
 
     Orientation is applied, an embedded colour profile is converted to sRGB, what is
     transparent becomes white, and 16-bit grey is rounded to 8. The first frame of an
-    animation counts.
+    animation counts. Broken metadata is passed over; broken pixels are not.
 
     Args:
-        picture: any file that Pillow reads, or what is in one.
+        picture: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 or PPM, whatever its name,
+            or the bytes of one, of at most 179 megapixels (Pillow's limit, twice
+            `Image.MAX_IMAGE_PIXELS`).
         short_side: px; a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, as
             long as its short side stays at least twice this.
         name: what messages call it; by default the path.
 
     Raises:
-        UserError: names the file and says what is wrong with it.
+        UserError: names the file and says what is wrong with it, in one line.
     """
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     name = name or ("a picture" if isinstance(picture, bytes) else str(picture))
     try:
-        with Image.open(file) as image:
+        if isinstance(picture, Path):
+            _need_file(picture)
+        with quiet(), Image.open(file, formats=_FORMATS) as image:
             if short_side is not None:
                 scale = 2 * short_side / min(image.size)
                 w, h = (round(side * scale) for side in image.size)
                 image.draft(None, (w, h))
             image.load()
-            return _to_srgb(ImageOps.exif_transpose(image))
-    except FileNotFoundError:
-        raise UserError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{name}: a folder, not a photograph") from None
-    except PermissionError:
-        raise UserError(f"{name}: no permission to read it") from None
-    except Image.UnidentifiedImageError:
-        raise UserError(f"{name}: not a picture that can be read") from None
-    except _FAILURES as error:
-        raise UserError(f"{name}: a damaged picture ({error})") from None
+            return to_srgb(_upright(image))
+    except UserError:
+        raise
+    # A decoder that is fed damaged bytes raises anything, MemoryError included.
+    except Exception as error:
+        raise UserError(f"{shown(name)}: {_reason(error)}") from None
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def _need_file(path: Path) -> None:
+    """Opening a pipe would wait for ever, and a device may never end."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise UserError(f"{shown(path)}: a folder, not a photograph")
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{shown(path)}: a pipe, socket or device, not a photograph")
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case FileNotFoundError():
+            return "no such file"
+        case PermissionError():
+            return "no permission to read it"
+        case Image.UnidentifiedImageError():
+            return "not a picture that can be read"
+        case Image.DecompressionBombError():
+            limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+            return f"claims to be larger than the {limit:.0f} megapixels that are read"
+        case OSError() if error.strerror:
+            return f"cannot be read ({error.strerror})"
+        case MemoryError():
+            return "a damaged picture, or too large for this machine's memory"
+    words = shown(" ".join(str(error).split()))[:200]
+    return f"a damaged picture ({words or type(error).__name__})"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # a tag may be of any length, type and content
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """Any picture as 8-bit RGB; what `decode` does after reading."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bit(image)
     if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode == "RGBA":
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        image = white
     if profile and image.mode in ("RGB", "CMYK", "L"):
         image = _convert_profile(image, profile)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, np.float64)
+    values = np.nan_to_num(np.asarray(image, np.float32))
     # Pillow widens 16-bit grey to 32 bits; there is no other integer grey in use.
-    full = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 65535.0
-    return Image.fromarray((values / full * 255).round().clip(0, 255).astype(np.uint8))
+    scales = (1, 255, 65535) if image.mode == "F" else (65535,)
+    peak = values.max(initial=0)
+    full = next((scale for scale in scales if peak <= scale), scales[-1])
+    values *= np.float32(255 / full)
+    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
 
 
 def _convert_profile(image: Image.Image, profile: bytes) -> Image.Image:
@@ -84,7 +131,7 @@ def _convert_profile(image: Image.Image, profile: bytes) -> Image.Image:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
-        return image  # a broken or unsuitable profile: the numbers are taken as sRGB
+    except Exception:
+        return image  # broken or unsuitable: the numbers are taken as sRGB
     assert converted is not None  # only in-place conversion returns nothing
     return converted

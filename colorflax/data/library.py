@@ -73,7 +73,7 @@ def find(settings: config.Data) -> Division:
         UserError: the source or a split of it is missing, empty or damaged, or the
             splits overlap.
     """
-    library = _open(settings.source)
+    library = _open(settings.source, settings.max_bad_percent)
     try:
         division = _divide(library, settings)
     except UserError as error:
@@ -89,17 +89,17 @@ def find(settings: config.Data) -> Division:
     return division
 
 
-def _open(source: str) -> Library:
+def _open(source: str, max_bad_percent: float) -> Library:
     kind, _, place = source.partition(":")
     if kind == "tfds":
         # Imported where it is used: it takes a second in every process.
         from colorflax.data import prepared
 
-        return prepared.Dataset(place)
+        return prepared.Dataset(place, max_bad_percent)
     if kind == "records":
         return _Whole(packed.find(Path(place)))
     if kind == "folder":
-        return _Whole(photographs.folder(Path(place)))
+        return _Whole(photographs.folder(Path(place), max_bad_percent))
     return _Whole(photographs.builtin())
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
+from colorflax import files
 from colorflax.data import index
 from colorflax.data.decode import decode
 from colorflax.errors import UserError
@@ -110,10 +111,12 @@ class Files:
 
     root: str
     names: tuple[str, ...]
+    stamps: tuple[str, ...]  # of `index.need_same`
 
     def read(self, row: int) -> Content:
-        """The path of file number `row`."""
+        """The path of file number `row`, as long as it is the same file."""
         path = Path(self.root, self.names[row])
+        index.need_same(path, self.stamps[row])
         return Content(path, str(path))
 
 
@@ -123,14 +126,18 @@ def builtin() -> Photographs:
     if spec is None or spec.origin is None:
         raise UserError("the built-in photographs need scikit-image: pip install it")
     root = Path(spec.origin).parent / "data"
-    return _checked([root / name for name in _BUILTIN], root)
+    return _checked([root / name for name in _BUILTIN], root, max_bad_percent=0.0)
 
 
-def folder(root: Path) -> Photographs:
-    """Every readable photograph below `root`, hidden folders left out."""
+def folder(root: Path, max_bad_percent: float = 100.0) -> Photographs:
+    """Every readable photograph below `root`, hidden folders left out.
+
+    Raises:
+        UserError: no folder, no photograph, or more than `max_bad_percent` bad files.
+    """
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder")
-    return _checked(list_files(root), root)
+        raise UserError(f"{files.shown(root)}: no such folder")
+    return _checked(list_files(root), root, max_bad_percent)
 
 
 def list_files(root: Path) -> list[Path]:
@@ -140,7 +147,7 @@ def list_files(root: Path) -> list[Path]:
         for path in root.rglob("*")
         if path.suffix.lower() in SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.is_file()
+        and not path.is_dir()  # what is no file either is reported, not passed over
     )
 
 
@@ -150,14 +157,18 @@ def digests(hashes: Iterable[str]) -> UInt8[np.ndarray, "n 32"]:
     return np.frombuffer(packed, np.uint8).reshape(-1, 32)
 
 
-def _checked(paths: list[Path], root: Path) -> Photographs:
-    good = [entry for entry in index.read(paths, str(root)) if entry.error is None]
+def _checked(paths: list[Path], root: Path, max_bad_percent: float) -> Photographs:
+    entries = index.read(paths, str(root), max_bad_percent)
+    good = [entry for entry in entries if entry.error is None]
     if not good:
+        looked = ", ".join(sorted(SUFFIXES))
         raise UserError(
-            f"{root}: no photograph found (looked for {', '.join(sorted(SUFFIXES))})"
+            f"{files.shown(root)}: no photograph found (looked for {looked})"
         )
     source = Files(
-        str(root), tuple(str(entry.path.relative_to(root)) for entry in good)
+        str(root),
+        tuple(str(entry.path.relative_to(root)) for entry in good),
+        tuple(entry.stamp for entry in good),
     )
     hashes = digests(entry.sha256 for entry in good)
     return Photographs(source, np.arange(len(good)), hashes).by_content()

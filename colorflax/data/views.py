@@ -16,36 +16,50 @@ def training_view(
     """A random crop, mirrored half of the time where `settings.flip`."""
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
     across, down, mirrored = rng.random(3)
-    view = _square(_resize(photo, settings), settings, across, down)
+    view = _view(photo, settings, across, down)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
 def evaluation_view(photo: Content, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _square(_resize(photo, settings), settings, 0.5, 0.5)
+    return _view(photo, settings, 0.5, 0.5)
 
 
-def scale_to_short_side(image: Image.Image, short_side: int) -> Image.Image:
-    """Resize so that the short side has `short_side` px; the shape is kept."""
-    scale = short_side / min(image.size)
-    w, h = (max(short_side, round(side * scale)) for side in image.size)
+def whole_view(
+    image: Image.Image, settings: config.Data, size: int | None = None
+) -> Image.Image:
+    """All of a picture, at the scale of the squares; its shape is kept.
+
+    Args:
+        image: RGB.
+        settings: those of training.
+        size: px, of the side that training fixes: the short one (fit=crop) or the long
+            one (fit=pad); None for that of training. No side grows beyond 8 times the
+            other's px, so that a strip of film stays small.
+    """
+    short, long = sorted(image.size)
+    if settings.fit == "pad":
+        scale = (size or settings.size) / long
+    else:
+        scale = (size or settings.short_side) / max(short, long / 8)
+    w, h = (max(1, round(side * scale)) for side in image.size)
     return image.resize((w, h), Image.Resampling.BICUBIC)
 
 
-def _resize(photo: Content, settings: config.Data) -> Image.Image:
-    if settings.fit == "crop":
-        image = photo.open(settings.short_side)
-        return scale_to_short_side(image, settings.short_side)
-    square = (settings.size, settings.size)
-    return ImageOps.pad(
-        photo.open(settings.size), square, Image.Resampling.BICUBIC, color="white"
-    )
-
-
-def _square(
-    image: Image.Image, settings: config.Data, across: float, down: float
-) -> Square:
+def _view(photo: Content, settings: config.Data, across: float, down: float) -> Square:
     size = settings.size
-    left = int(across * (image.width - size + 1))
-    top = int(down * (image.height - size + 1))
-    return np.asarray(image.crop((left, top, left + size, top + size)))
+    if settings.fit == "pad":
+        image = photo.open(size)
+        square = ImageOps.pad(
+            image, (size, size), Image.Resampling.BICUBIC, color="white"
+        )
+        return np.asarray(square)
+    image = photo.open(settings.short_side)
+    scale = settings.short_side / min(image.size)
+    w, h = (max(settings.short_side, round(side * scale)) for side in image.size)
+    left = int(across * (w - size + 1))
+    top = int(down * (h - size + 1))
+    # Only what is kept is resized: the pixels of resizing all and cropping, sooner.
+    x, y = image.width / w, image.height / h
+    box = (left * x, top * y, (left + size) * x, (top + size) * y)
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box))

@@ -35,18 +35,19 @@ class Fusion(nn.Module):
     ) -> Float[Array, "b h_s w_s {self.channels}"]:
         """L in [0, 100] -> the head, at ceil(h / stride) x ceil(w / stride)."""
         x = L / 50 - 1
-        sizes = [x.shape[1:3]]
+        sizes = []  # of the halves, quarters and eighths
         for features, stride in _ENCODER:
             x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
             if stride == 2:
                 sizes.append(x.shape[1:3])
         x = nn.relu(_Fuse(256, name="fuse")(x, embedding))
         x = nn.relu(nn.Conv(128, (3, 3))(x))
-        x = repeat(x, 2, sizes[2])
+        half, quarter, _ = sizes
+        x = repeat(x, 2, quarter)
         x = nn.relu(nn.Conv(64, (3, 3))(x))
         x = nn.relu(nn.Conv(64, (3, 3))(x))
         if self.stride == 2:
-            x = repeat(x, 2, sizes[1])
+            x = repeat(x, 2, half)
             x = nn.relu(nn.Conv(32, (3, 3))(x))
         return nn.Conv(self.channels, (3, 3), name="head")(x)
 
@@ -70,10 +71,7 @@ class _Fuse(nn.Module):
             "kernel", nn.linear.default_kernel_init, (c + e, self.features)
         )
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        x = jnp.einsum("bhwc,cf->bhwf", x, kernel[:c])
+        bias = bias[None, None, None, :]
         if embedding is not None:
-            bias = (embedding @ kernel[c:])[:, None, None, :] + bias[
-                None, None, None, :
-            ]
-            return x + bias
-        return x + bias[None, None, None, :]
+            bias = bias + (embedding @ kernel[c:])[:, None, None, :]
+        return jnp.einsum("bhwc,cf->bhwf", x, kernel[:c]) + bias

@@ -1,0 +1,120 @@
+"""Count colours: python -m colorflax.prior --source=folder:DIR --out=prior.npy."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+from jaxtyping import Float, Int64
+
+from colorflax import bins, census, chart, cli, config, files
+from colorflax.data import library, pipeline
+from colorflax.data.photographs import Photographs
+from colorflax.errors import UserError
+
+_SOURCE = flags.DEFINE_string(
+    "source", None, "photographs, as config.data.source names them"
+)
+_OUT = flags.DEFINE_string("out", "prior.npy", "for --config.objective.prior")
+_PLOT = flags.DEFINE_string("plot", None, "PNG file: the bins and their frequency")
+_SAMPLES = flags.DEFINE_integer(
+    "samples", 0, "photographs to count, drawn by --seed; 0 counts all", 0
+)
+_SEED = flags.DEFINE_integer("seed", 0, "of which photographs are drawn", 0)
+_SIZE = flags.DEFINE_integer(
+    "size",
+    256,
+    "px, the square from the middle, after resizing the short side to it",
+    8,
+)
+_STRIDE = flags.DEFINE_integer(
+    "stride", 4, "px whose mean colour is counted, as config.model.stride", 1
+)
+_THREADS = flags.DEFINE_integer("threads", 8, "photographs decoded at a time", 1)
+_MAX_BAD = flags.DEFINE_float(
+    "max_bad_percent", 5.0, "as config.data.max_bad_percent", 0.0, 100.0
+)
+_BATCH = 16
+_GREY = 10.0  # ab units; bins whose centre is no farther from grey are near-grey
+
+
+def main(argv: Sequence[str]) -> None:
+    """Count, save, and say what is common and what is rare."""
+    if len(argv) > 1:
+        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    if not _SOURCE.value:
+        raise UserError("name photographs, for example --source=folder:photos")
+    settings = _settings()
+    photos = _draw(library.find(settings).training)
+    batches = pipeline.evaluation_batches(photos, None, settings, batch_size=_BATCH)
+    counts = census.count(batches, _STRIDE.value)
+    shares = census.shares(counts)
+    buffer = io.BytesIO()
+    np.save(buffer, shares)
+    files.write(Path(_OUT.value), buffer.getvalue())
+    print(summary(len(photos), counts))
+    print(f"Train with it: --config.objective.prior={_OUT.value}")
+    if _PLOT.value:
+        picture = io.BytesIO()
+        chart.draw(shares).save(picture, "PNG")
+        files.write(Path(_PLOT.value), picture.getvalue())
+        print(f"Picture: {_PLOT.value}")
+
+
+def summary(photos: int, counts: Int64[np.ndarray, "313"]) -> str:
+    """A few lines about a count."""
+    shares = census.shares(counts)
+    order = np.argsort(-counts, kind="stable")
+    present = order[: np.count_nonzero(counts)]
+    grey = np.linalg.norm(bins.CENTRES, axis=1) <= _GREY
+    return "\n".join(
+        [
+            f"photographs    {photos}",
+            f"pixels         {counts.sum()}",
+            f"near grey      {shares[grey].sum():.1%} within {_GREY:g} ab units",
+            f"most frequent  {_list(present[:5], shares)}",
+            f"least frequent {_list(present[::-1][:5], shares)}",
+            f"never          {len(counts) - len(present)} of {len(counts)} bins",
+        ]
+    )
+
+
+def _list(chosen: np.ndarray, shares: Float[np.ndarray, "313"]) -> str:
+    return ", ".join(
+        "({:g}, {:g}) {:.2g} %".format(*bins.CENTRES[i], 100 * shares[i])
+        for i in chosen
+    )
+
+
+def _draw(photos: Photographs) -> Photographs:
+    if not 0 < _SAMPLES.value < len(photos):
+        return photos
+    rng = np.random.default_rng(_SEED.value)
+    chosen = rng.choice(len(photos), _SAMPLES.value, replace=False)
+    return photos[np.sort(chosen)]
+
+
+def _settings() -> config.Data:
+    source = str(_SOURCE.value)
+    config.check_source(source, "--source")
+    return config.Data(
+        source=source,
+        train_split="train",
+        validation_split="",
+        validation_percent=0.0,
+        max_bad_percent=_MAX_BAD.value,
+        fit="crop",
+        short_side=_SIZE.value,
+        size=_SIZE.value,
+        flip=False,
+        augment=config.Augment(
+            orthochromatic=0.0, blur=0.0, grain=0.0, fade=0.0, noise=0.0, dust=0.0
+        ),
+        threads=_THREADS.value,
+        workers=0,
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,186 @@
+"""Decoding beside PyTorch's DataLoader, and how long a training step waits for it.
+
+    python -m launch.bench data --photos=DIR
+
+Both do the same work: read a file, resize its short side, crop at random, mirror, and
+collect uint8 batches. Each contestant runs alone, a round at a time in turn, from a
+cold start of its workers; they are warmed up, their buffers drained, then timed.
+"""
+
+import dataclasses
+import importlib.util
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from colorflax import config, steps
+from colorflax.data import photographs, pipeline
+from colorflax.data.photographs import Photographs
+from colorflax.errors import UserError
+from colorflax.tasks import Colorization
+from configs import fusion
+
+_PHOTOS = flags.DEFINE_string(
+    "photos", None, "data: folder of photographs; the built-in ones if not given"
+)
+_PARALLEL = flags.DEFINE_integer(
+    "parallel", os.cpu_count() or 1, "data: threads or workers of each contestant", 1
+)
+_SHORT_SIDE, _SIZE, _BATCH = 256, 224, 32  # the usual view of ImageNet
+_WARM, _TIMED = 6, 12  # batches
+_STEPS, _STEP_BATCH = 6, 8  # of training
+
+Contestant = Callable[[], Iterator[Any]]
+
+
+def bench_data(rounds: int) -> None:
+    """Photographs per second, and the share of time that training waits."""
+    if _PHOTOS.value:
+        photos = photographs.folder(Path(_PHOTOS.value))
+    else:
+        photos = photographs.builtin()
+    settings = dataclasses.replace(
+        config.parse(fusion.get_config()).data, short_side=_SHORT_SIDE, size=_SIZE
+    )
+    n = _PARALLEL.value
+
+    def ours(**changes: int) -> Contestant:
+        changed = dataclasses.replace(settings, **changes)
+        return lambda: pipeline.training_batches(
+            photos, None, changed, seed=0, batch_size=_BATCH
+        )
+
+    # A source of another kind, such as records:, is one more line here.
+    contestants: dict[str, Contestant] = {
+        f"colorflax, {n} threads": ours(threads=n, workers=0),
+        f"colorflax, {n} workers": ours(threads=1, workers=n),
+    }
+    contestants |= _torch(photos, n)
+    rates = _rates(contestants, min(rounds, 3))
+    print(f"{_kinds(photos)}, short side {_SHORT_SIDE}, crop {_SIZE}, batch {_BATCH}")
+    print("  photographs per second; as a multiple of the DataLoader and with draft")
+    references = [rates.get(name) for name in _names(n)]
+    for name, rate in rates.items():
+        ratios = "".join(f" {rate / r:7.2f}x" for r in references if r)
+        print(f"  {name:<30} {rate:8.1f} {ratios}")
+    print(
+        "  colorflax decodes a JPEG at 1/2, 1/4 or 1/8 where at least twice the short"
+    )
+    print("  side remains; so does the DataLoader with draft, which few programs use.")
+    waiting, total = _wait(photos, settings)
+    print(
+        f"  training fusion at {_SIZE} px, batch {_BATCH}, {n} threads: waits for data"
+    )
+    print(f"  data {100 * waiting / total:.1f} % of {total / _STEPS:.2f} s per step")
+
+
+def _kinds(photos: Photographs) -> str:
+    sides = []
+    for photo in photos[:200]:
+        with Image.open(photo.read().picture) as image:
+            sides.append(min(image.size))
+    jpeg = sum(Path(p.read().name).suffix.lower() in (".jpg", ".jpeg") for p in photos)
+    typical = statistics.median(sides)
+    return (
+        f"{len(photos)} photographs ({jpeg} JPEG), median short side {typical:.0f} px"
+    )
+
+
+def _rates(contestants: dict[str, Contestant], rounds: int) -> dict[str, float]:
+    """Median photographs per second of each, in turn."""
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            batches = contestant()
+            for _ in range(_WARM):
+                next(batches)
+            start = time.perf_counter()
+            for _ in range(_TIMED):
+                next(batches)
+            rates[name].append(_TIMED * _BATCH / (time.perf_counter() - start))
+            del batches  # and with it threads and workers
+    return {name: statistics.median(rate) for name, rate in rates.items()}
+
+
+def _wait(photos: Photographs, data: config.Data) -> tuple[float, float]:
+    """Seconds spent in `next`, and altogether, over the timed steps."""
+    settings = config.parse(fusion.get_config())
+    task = Colorization.build(settings, prior=None)
+    lane = steps.lane(task, "jit", seed=0, devices=jax.devices()[:1])
+    threads = dataclasses.replace(data, threads=_PARALLEL.value, workers=0)
+    batches = pipeline.training_batches(
+        photos, None, threads, seed=0, batch_size=_STEP_BATCH
+    )
+    state = lane.init(next(batches))
+    waiting, start = 0.0, 0.0
+    for step in range(_STEPS + 2):
+        if step == 2:  # compiled
+            waiting, start = 0.0, time.perf_counter()
+        asked = time.perf_counter()
+        batch = next(batches)
+        waiting += time.perf_counter() - asked
+        state, scalars = lane.train_step(state, batch)
+        jax.block_until_ready(scalars)
+    return waiting, time.perf_counter() - start
+
+
+def _names(n: int) -> tuple[str, str]:
+    return f"DataLoader, {n} workers", f"DataLoader, {n} workers, draft"
+
+
+def _torch(photos: Photographs, n: int) -> dict[str, Contestant]:
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("the data benchmark compares with PyTorch: pip install torch")
+    from torch.utils.data import DataLoader
+
+    def forever(draft: bool) -> Iterator[Any]:
+        # Passes are joined, so that starting workers is not timed.
+        samples = _Samples([p.read().picture for p in photos], draft)
+        loader = DataLoader(
+            samples, batch_size=_BATCH, shuffle=True, num_workers=n, drop_last=True,
+            multiprocessing_context="spawn", persistent_workers=True,
+        )  # fmt: skip
+        while True:
+            yield from loader
+
+    plain, draft = _names(n)
+    return {plain: lambda: forever(False), draft: lambda: forever(True)}
+
+
+class _Samples:
+    """What a PyTorch user writes; each photograph as often as a long pass needs it."""
+
+    def __init__(self, paths: list[Path], draft: bool):
+        self.paths = paths * -(-_BATCH * (_WARM + _TIMED + 4) // len(paths))
+        self.draft = draft
+        self.rng: np.random.Generator | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> Any:
+        import torch
+
+        self.rng = self.rng or np.random.default_rng()
+        across, down, mirrored = self.rng.random(3)
+        with Image.open(self.paths[i]) as image:
+            if self.draft:
+                scale = 2 * _SHORT_SIDE / min(image.size)
+                w, h = (round(side * scale) for side in image.size)
+                image.draft(None, (w, h))
+            scale = _SHORT_SIDE / min(image.size)
+            w, h = (round(side * scale) for side in image.size)
+            picture = image.convert("RGB").resize((w, h), Image.Resampling.BICUBIC)
+        left = int(across * (picture.width - _SIZE + 1))
+        top = int(down * (picture.height - _SIZE + 1))
+        rgb = np.asarray(picture.crop((left, top, left + _SIZE, top + _SIZE)))
+        rgb = rgb[:, ::-1] if mirrored < 0.5 else rgb
+        return torch.from_numpy(rgb.copy())
