@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
             cli.complain(error)
             failed += 1
         else:
-            print(f"{source} -> {target}")
+            print(f"{files.shown(source)} -> {files.shown(target)}")
     return 1 if failed else 0
 
 

@@ -31,6 +31,7 @@ _SIZE = flags.DEFINE_integer(
 _STRIDE = flags.DEFINE_integer(
     "stride", 4, "px whose mean colour is counted, as config.model.stride", 1
 )
+_SPLIT = flags.DEFINE_string("split", "train", "as config.data.train_split")
 _THREADS = flags.DEFINE_integer("threads", 8, "photographs decoded at a time", 1)
 _MAX_BAD = flags.DEFINE_float(
     "max_bad_percent", 5.0, "as config.data.max_bad_percent", 0.0, 100.0
@@ -100,7 +101,7 @@ def _settings() -> config.Data:
     config.check_source(source, "--source")
     return config.Data(
         source=source,
-        train_split="train",
+        train_split=_SPLIT.value,
         validation_split="",
         validation_percent=0.0,
         max_bad_percent=_MAX_BAD.value,

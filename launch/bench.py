@@ -5,13 +5,13 @@ Each benchmark times ours and a reference in turn, in one process, and prints me
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 from absl import app, flags
 
-from colorflax import bins, color
+from colorflax import bins, cli, color
 from launch.bench_data import bench_data
 
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed rounds per benchmark.", 1)
@@ -81,7 +81,7 @@ def bench_gamut(rounds: int) -> None:
 BENCHMARKS = {"color": bench_color, "gamut": bench_gamut, "data": bench_data}
 
 
-def main(argv: list[str]) -> None:
+def main(argv: Sequence[str]) -> None:
     """Run the benchmarks named on the command line, or all of them."""
     names = argv[1:] or list(BENCHMARKS)
     for unknown in set(names) - set(BENCHMARKS):
@@ -91,4 +91,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -52,8 +52,8 @@ def bench_data(rounds: int) -> None:
     )
     n = _PARALLEL.value
 
-    def ours(**changes: int) -> Contestant:
-        changed = dataclasses.replace(settings, **changes)
+    def ours(threads: int, workers: int) -> Contestant:
+        changed = dataclasses.replace(settings, threads=threads, workers=workers)
         return lambda: pipeline.training_batches(
             photos, None, changed, seed=0, batch_size=_BATCH
         )
@@ -76,10 +76,9 @@ def bench_data(rounds: int) -> None:
     )
     print("  side remains; so does the DataLoader with draft, which few programs use.")
     waiting, total = _wait(photos, settings)
-    print(
-        f"  training fusion at {_SIZE} px, batch {_BATCH}, {n} threads: waits for data"
-    )
-    print(f"  data {100 * waiting / total:.1f} % of {total / _STEPS:.2f} s per step")
+    print(f"  training fusion at {_SIZE} px, batch {_STEP_BATCH}, {n} threads:")
+    share = 100 * waiting / total
+    print(f"  {total / _STEPS:.2f} s per step, {share:.1f} % of it waiting for data")
 
 
 def _kinds(photos: Photographs) -> str:
@@ -87,7 +86,7 @@ def _kinds(photos: Photographs) -> str:
     for photo in photos[:200]:
         with Image.open(photo.read().picture) as image:
             sides.append(min(image.size))
-    jpeg = sum(Path(p.read().name).suffix.lower() in (".jpg", ".jpeg") for p in photos)
+    jpeg = sum(p.read().name.lower().endswith((".jpg", ".jpeg")) for p in photos)
     typical = statistics.median(sides)
     return (
         f"{len(photos)} photographs ({jpeg} JPEG), median short side {typical:.0f} px"
@@ -143,10 +142,10 @@ def _torch(photos: Photographs, n: int) -> dict[str, Contestant]:
 
     def forever(draft: bool) -> Iterator[Any]:
         # Passes are joined, so that starting workers is not timed.
-        samples = _Samples([p.read().picture for p in photos], draft)
-        loader = DataLoader(
-            samples, batch_size=_BATCH, shuffle=True, num_workers=n, drop_last=True,
-            multiprocessing_context="spawn", persistent_workers=True,
+        samples = _Samples([p.read().name for p in photos], draft)
+        loader: Any = DataLoader(
+            cast(Any, samples), batch_size=_BATCH, shuffle=True, drop_last=True,
+            num_workers=n, multiprocessing_context="spawn", persistent_workers=True,
         )  # fmt: skip
         while True:
             yield from loader

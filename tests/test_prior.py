@@ -79,7 +79,7 @@ def test_samples_draw_some_photographs(photos: str, tmp_path: Path) -> None:
     ("flags", "message"),
     [
         ([], "name photographs"),
-        (["--source=photos"], "--source='photos' should be builtin, folder:DIR, "),
+        (["--source=photos"], "--source='photos' should be builtin, folder:DIR"),
         (["--source=folder:/nowhere"], "/nowhere: no such folder"),
         (["--source=builtin", "--samples=-1"], "samples"),
     ],

@@ -35,8 +35,8 @@ def decode(
     animation counts. Broken metadata is passed over; broken pixels are not.
 
     Args:
-        picture: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 or PPM, whatever its name,
-            or the bytes of one, of at most 179 megapixels (Pillow's limit, twice
+        picture: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 or PPM, a file whatever its
+            name or what is in one, of at most 179 megapixels (Pillow's limit, twice
             `Image.MAX_IMAGE_PIXELS`).
         short_side: px; a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, as
             long as its short side stays at least twice this.

@@ -56,7 +56,10 @@ def of(
             for i, (digest, error) in zip(missing, looks, strict=True):
                 found[i] = np.frombuffer(digest, np.uint8)
                 bad += [error] if error else []
-            _save(path, found)
+            try:
+                _save(path, found)
+            except OSError as error:  # it only saves time
+                _log.warning("%s: cannot be remembered (%s)", where, error.strerror)
         hashes.append(found)
     index.judge(bad, len(rows), where, max_bad_percent)
     return np.concatenate(hashes)

@@ -51,7 +51,10 @@ def read(paths: list[Path], where: str, max_bad_percent: float = 100.0) -> list[
                 known[token] = found
         # A fault may be mended without a new date: permissions, a full memory.
         good = {t: known[t] for t in sorted(set(tokens)) if not known[t][1]}
-        files.write(remembered, json.dumps(good).encode())
+        try:
+            files.write(remembered, json.dumps(good).encode())
+        except OSError as error:  # it only saves time
+            _log.warning("%s: cannot be remembered (%s)", where, error.strerror)
     entries = [
         Entry(path, known[token][0], stamp, known[token][1] or None)
         for path, token, stamp in zip(paths, tokens, stamps, strict=True)

@@ -13,19 +13,19 @@ slice holds the same photographs wherever and under whatever names they are kept
 
 Without a `validation_split`, which is the default, `validation_percent` of the training
 split is set aside by a hash of each file's bytes. No photograph changes sides when
-others are added. `builtin` is a memory exercise instead: both sides are the same.
+others are added. At 0 percent, and for `builtin`, which is a memory exercise, both
+sides are the same.
 """
 
 import dataclasses
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
-from colorflax import config, splits
+from colorflax import config, files, splits
 from colorflax.data import packed, photographs
 from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
@@ -73,7 +73,7 @@ def find(settings: config.Data) -> Division:
         UserError: the source or a split of it is missing, empty or damaged, or the
             splits overlap.
     """
-    library = _open(settings.source, settings.max_bad_percent)
+    library = _open(settings)
     try:
         division = _divide(library, settings)
     except UserError as error:
@@ -89,17 +89,18 @@ def find(settings: config.Data) -> Division:
     return division
 
 
-def _open(source: str, max_bad_percent: float) -> Library:
-    kind, _, place = source.partition(":")
+def _open(settings: config.Data) -> Library:
+    kind, _, place = settings.source.partition(":")
     if kind == "tfds":
         # Imported where it is used: it takes a second in every process.
         from colorflax.data import prepared
 
-        return prepared.Dataset(place, max_bad_percent)
+        return prepared.Dataset(place, settings.max_bad_percent)
     if kind == "records":
-        return _Whole(packed.find(Path(place)))
+        return _Whole(packed.find(files.local(place)))
     if kind == "folder":
-        return _Whole(photographs.folder(Path(place), max_bad_percent))
+        root = files.local(place)
+        return _Whole(photographs.folder(root, settings.max_bad_percent))
     return _Whole(photographs.builtin())
 
 
@@ -119,7 +120,7 @@ def _divide(library: Library, settings: config.Data) -> Division:
         training = library.take(train.name, part).by_content()
         return Division(_without(training, validation), validation)
     training = library.take(train.name, part).by_content()
-    if settings.source == "builtin":
+    if settings.source == "builtin" or settings.validation_percent == 0:
         return Division(training, training)
     aside = _places(training) < settings.validation_percent
     return Division(training[~aside], training[aside])

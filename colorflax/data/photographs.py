@@ -114,7 +114,7 @@ class Files:
     stamps: tuple[str, ...]  # of `index.need_same`
 
     def read(self, row: int) -> Content:
-        """The path of file number `row`, as long as it is the same file."""
+        """The path of file number `row`, if it is still the file that was counted."""
         path = Path(self.root, self.names[row])
         index.need_same(path, self.stamps[row])
         return Content(path, str(path))
