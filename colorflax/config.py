@@ -72,7 +72,7 @@ class Data:
     # dataset of TFDS has other names than train
     validation_split: str  # likewise; "" takes validation_percent of the train_split
     validation_percent: float  # chosen by content; unused with a validation_split
-    max_bad_percent: float  # of a folder's files; with more that cannot be read, stop
+    max_bad_percent: float  # of all files; with more that cannot be read, stop
     fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
     short_side: int  # px after resizing, before the crop (fit=crop)
     size: int  # px, the square that the network sees

@@ -15,75 +15,77 @@ import numpy as np
 from jaxtyping import UInt8
 
 from colorflax import files
+from colorflax.data import index
 from colorflax.data.photographs import Source
 from colorflax.errors import UserError
 
 _log = logging.getLogger(__name__)
 
 _CHUNK = 4_096  # remembered together
-_NAMED = 20  # of those left out
 
 
-def of(source: Source, rows: range, state: str) -> UInt8[np.ndarray, "n 32"]:
+def of(
+    source: Source, rows: range, state: str, where: str, max_bad_percent: float
+) -> UInt8[np.ndarray, "n 32"]:
     """SHA-256 of each photograph's file, 0 for one that cannot be decoded.
 
     Args:
         source: holds them.
         rows: their numbers there.
         state: names the source as it is now, for the cache.
+        where: names it for messages.
+        max_bad_percent: how many may be undecodable.
+
+    Raises:
+        UserError: more than that are.
     """
-    chunks = range(rows.start // _CHUNK, -(-rows.stop // _CHUNK))
-    wanted = []
-    for chunk in chunks:
-        start = chunk * _CHUNK
-        part = range(max(start, rows.start), min(start + _CHUNK, rows.stop))
-        path = files.cache("index") / f"{state}-{part.start}-{part.stop}.npy"
-        found = _load(path, len(part))
-        if found is None:
-            _log.info("reading photographs %d to %d", part.start, part.stop)
-            found = _inspect(source, part)
-            _save(path, found)
-        wanted.append(found)
-    hashes = np.concatenate(wanted)
-    bad = np.flatnonzero(~hashes.any(axis=1))
-    for i in bad[:_NAMED]:
-        _log.warning("left out: %s", _why(source, rows[i]))
-    if len(bad) > _NAMED:
-        _log.warning("left out: %d more", len(bad) - _NAMED)
-    return hashes
+    hashes = []
+    bad: list[str] = []
+    for chunk in range(rows.start // _CHUNK, -(-rows.stop // _CHUNK)):
+        first = max(chunk * _CHUNK, rows.start)
+        last = min((chunk + 1) * _CHUNK, rows.stop)
+        path = files.cache("index") / f"{state}-{first}-{last}.npy"
+        found = _load(path, last - first)
+        # What was bad is looked at again: a full memory may have been the fault.
+        missing = np.flatnonzero(~found.any(axis=1))
+        if len(missing):
+            _log.info("%s: reading %d photographs", where, len(missing))
+            wanted = [first + int(i) for i in missing]
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                looks = list(pool.map(lambda row: _look(source, row), wanted))
+            for i, (digest, error) in zip(missing, looks, strict=True):
+                found[i] = np.frombuffer(digest, np.uint8)
+                bad += [error] if error else []
+            try:
+                _save(path, found)
+            except OSError as error:  # it only saves time
+                _log.warning("%s: cannot be remembered (%s)", where, error.strerror)
+        hashes.append(found)
+    index.judge(bad, len(rows), where, max_bad_percent)
+    return np.concatenate(hashes)
 
 
-def _inspect(source: Source, rows: range) -> UInt8[np.ndarray, "n 32"]:
-    def look(row: int) -> bytes:
-        try:
-            photo = source.read(row)
-            photo.open()
-        except UserError:
-            return bytes(32)
-        picture = photo.picture
-        content = picture if isinstance(picture, bytes) else picture.read_bytes()
-        return hashlib.sha256(content).digest()
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        packed = b"".join(pool.map(look, rows))
-    return np.frombuffer(packed, np.uint8).reshape(-1, 32)
-
-
-def _why(source: Source, row: int) -> str:
+def _look(source: Source, row: int) -> tuple[bytes, str]:
+    """The hash of one photograph, or zeros and why it cannot be decoded."""
     try:
-        source.read(row).open()
+        photo = source.read(row)
+        photo.open(short_side=1)  # as in `index`
     except UserError as error:
-        return str(error)
-    return f"{source.read(row).name}: could not be read at first"
+        return bytes(32), str(error)
+    picture = photo.picture
+    content = picture if isinstance(picture, bytes) else picture.read_bytes()
+    return hashlib.sha256(content).digest(), ""
 
 
-def _load(path: Path, n: int) -> UInt8[np.ndarray, "n 32"] | None:
+def _load(path: Path, n: int) -> UInt8[np.ndarray, "n 32"]:
+    """What is remembered; zeros where nothing is, or it is damaged."""
     try:
         found = np.load(path, allow_pickle=False)
+        if found.shape == (n, 32) and found.dtype == np.uint8:
+            return np.asarray(found)
     except (OSError, ValueError, EOFError):
-        return None  # not there, or damaged: read again
-    fits = found.shape == (n, 32) and found.dtype == np.uint8
-    return found if fits else None
+        pass
+    return np.zeros((n, 32), np.uint8)
 
 
 def _save(path: Path, hashes: UInt8[np.ndarray, "n 32"]) -> None:

@@ -59,7 +59,8 @@ def read(paths: list[Path], where: str, max_bad_percent: float = 100.0) -> list[
         Entry(path, known[token][0], stamp, known[token][1] or None)
         for path, token, stamp in zip(paths, tokens, stamps, strict=True)
     ]
-    _judge(entries, where, max_bad_percent)
+    errors = [entry.error for entry in entries if entry.error]
+    judge(errors, len(entries), where, max_bad_percent)
     return entries
 
 
@@ -74,12 +75,12 @@ def need_same(path: Path, stamp: str) -> None:
         )
 
 
-def _judge(entries: list[Entry], where: str, max_bad_percent: float) -> None:
-    bad = [entry.error for entry in entries if entry.error]
-    percent = 100 * len(bad) / max(1, len(entries))
+def judge(bad: list[str], count: int, where: str, max_bad_percent: float) -> None:
+    """Log what is wrong with some of `count` files, or raise if they are too many."""
+    percent = 100 * len(bad) / max(1, count)
     if percent > max_bad_percent:
         raise UserError(
-            f"{files.shown(where)}: {len(bad)} of {len(entries)} files cannot be used "
+            f"{files.shown(where)}: {len(bad)} of {count} files cannot be used "
             f"({percent:.3g} %, more than --config.data.max_bad_percent="
             f"{max_bad_percent:g}): {'; '.join(bad[:3])}"
             + ("; ..." if len(bad) > 3 else "")

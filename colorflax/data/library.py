@@ -95,7 +95,7 @@ def _open(settings: config.Data) -> Library:
         # Imported where it is used: it takes a second in every process.
         from colorflax.data import prepared
 
-        return prepared.Dataset(place)
+        return prepared.Dataset(place, settings.max_bad_percent)
     if kind == "records":
         return _Whole(packed.find(files.local(place)))
     if kind == "folder":

@@ -51,12 +51,14 @@ class Dataset:
 
     Args:
         name: NAME[/CONFIG][:VERSION], the newest version unless one is given.
+        max_bad_percent: of what is taken; `take` raises if more cannot be decoded.
 
     Raises:
         UserError: it is not there, not random access, or not of pictures.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, max_bad_percent: float) -> None:
+        self._max_bad_percent = max_bad_percent
         try:
             self._builder = _find(name)
             self._feature = _picture(dict(self._builder.info.features))
@@ -73,7 +75,8 @@ class Dataset:
         info = self._builder.info
         files = [os.fspath(path) for path in sorted(info.splits[name].filepaths)]
         source = Examples(str(self._builder.data_dir), name, self._feature, info.name)
-        found = digests.of(source, part, _state(files, self._feature))
+        state = _state(files, self._feature)
+        found = digests.of(source, part, state, info.full_name, self._max_bad_percent)
         rows = np.arange(part.start, part.stop)
         good = found.any(axis=1)
         return Photographs(source, rows[good], found[good])
@@ -114,7 +117,7 @@ def _picture(features: Mapping[str, Any]) -> str:
         return images[0]
     if "image" in images:
         return "image"
-    kinds = ", ".join(f"{n} ({type(f).__name__})" for n, f in features.items())
+    kinds = ", ".join(f"{n} ({type(f).__name__})" for n, f in sorted(features.items()))
     count = "several" if images else "no"
     raise UserError(f"{count} features are 8-bit pictures, of {kinds}")
 
