@@ -9,7 +9,7 @@ import pytest
 import skimage.color
 from PIL import Image, ImageDraw
 
-from colorflax.data import audit, journal, measure, photographs, report
+from colorflax.data import journal, measure, photographs, report
 from colorflax.data.audit import Thresholds, judge
 from colorflax.data.duplicates import near_duplicates, pairs
 from colorflax.data.measure import Measured
@@ -17,10 +17,13 @@ from colorflax.data.measure import Measured
 RNG = np.random.default_rng(0)
 
 
+def _builtin(name: str) -> Path:
+    return next(p.path for p in photographs.builtin() if p.path.name == name)
+
+
 @pytest.fixture(scope="module")
 def coffee() -> Image.Image:
-    builtin = {p.path.name: p.path for p in photographs.builtin()}
-    return Image.open(builtin["coffee.png"]).convert("RGB").resize((300, 200))
+    return Image.open(_builtin("coffee.png")).convert("RGB").resize((300, 200))
 
 
 def _reason(path: Path, image: Image.Image, **options: object) -> str:
@@ -45,9 +48,7 @@ def test_photographs_stay() -> None:
             names, judge(names, measured, Thresholds()), strict=True
         )
     }
-    # Two views of one motorcycle, and a retina of one hue: both may be argued about.
-    for name in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"):
-        assert reasons[name] == "", (name, reasons[name])
+    assert not any(reasons.values()), reasons
 
 
 def test_each_kind_is_found(coffee: Image.Image, tmp_path: Path) -> None:
@@ -62,7 +63,9 @@ def test_each_kind_is_found(coffee: Image.Image, tmp_path: Path) -> None:
     assert reason(grey.convert("P")) == "greyscale"
     assert reason(_toned(coffee, (30, 20, 10), (250, 235, 205))) == "sepia"
     assert reason(_toned(coffee, (0, 20, 60), (225, 240, 250)), "x.jpg") == "sepia"
-    pale = Image.blend(grey.convert("RGB"), coffee, 0.12)
+    many = Image.open(_builtin("motorcycle_left.png")).convert("RGB")
+    pale = Image.blend(many.convert("L").convert("RGB"), many, 0.15)
+    assert reason(many) == ""
     assert reason(pale) == "pale"
     assert reason(coffee.resize((150, 100))) == "small"
     assert reason(coffee.crop((0, 0, 300, 40)).resize((1200, 160))) == "aspect"
@@ -127,7 +130,7 @@ def test_pairs_are_those_of_a_full_search(distance: int) -> None:
     hashes = RNG.integers(0, 2**64, 40, np.uint64)
     near = [hashes]
     for _ in range(5):
-        bits = RNG.random((40, 64)) < 0.08
+        bits = RNG.random((40, 64)) < (0.02 + 0.08 * RNG.random((40, 1)))
         near.append(hashes ^ np.packbits(bits, axis=1).view(np.uint64)[:, 0])
     every = np.concatenate(near)
     expected = [
@@ -135,7 +138,7 @@ def test_pairs_are_those_of_a_full_search(distance: int) -> None:
         for i, j in itertools.combinations(range(len(every)), 2)
         if int(every[i] ^ every[j]).bit_count() <= distance
     ]
-    assert distance == 0 or len(expected) > 5
+    assert distance == 0 or len(expected) > 20
     assert [tuple(pair) for pair in pairs(every, distance).tolist()] == expected
     assert len(pairs(every[:0], distance)) == 0
 
@@ -144,9 +147,9 @@ def test_near_duplicates_thin_a_series_out() -> None:
     """Each is near the one before only: every second stays, not just the first."""
     dhashes = [0, 0b11, 0b1111, 0b111111]
     thumbnails = np.zeros((4, 192), np.uint8)
-    assert near_duplicates(dhashes, thumbnails, 2, 10) == {1: 0, 3: 2}
+    assert near_duplicates(dhashes, thumbnails, 2, 10.0) == {1: 0, 3: 2}
     thumbnails[1] = 11
-    assert near_duplicates(dhashes, thumbnails, 2, 10) == {3: 2}
+    assert near_duplicates(dhashes, thumbnails, 2, 10.0) == {3: 2}
 
 
 def test_copies_are_found_and_the_best_stays(
@@ -200,11 +203,11 @@ def test_journal_remembers_whole_lines_of_unchanged_files(
 ) -> None:
     paths = [tmp_path / f"{i}.png" for i in range(4)]
     for path in paths[:3]:
-        coffee.rotate(hash(path.name) % 9).save(path)
+        coffee.rotate(int(path.stem)).save(path)
     log = tmp_path / "progress" / "log"
     first = journal.measure_all(paths, log, 2)
     assert first[3].error
-    assert len({m.sha256 for m in first[:3]}) >= 1
+    assert len({m.sha256 for m in first[:3]}) == 3
     log.write_bytes(log.read_bytes()[:-20])  # killed while it wrote the last line
     coffee.rotate(45).save(paths[0])
     coffee.rotate(50).save(paths[3])
@@ -217,4 +220,3 @@ def test_journal_remembers_whole_lines_of_unchanged_files(
     seen.clear()
     assert journal.measure_all(paths, log, 2) == second
     assert seen == []
-    assert audit.judge([p.name for p in paths], second, Thresholds())

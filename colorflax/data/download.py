@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from colorflax import files
 from colorflax.data.options import option
@@ -44,29 +44,17 @@ class _RefusedError(Exception):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if not is_web(newurl):
-            raise _RefusedError(f"redirects to {newurl}, which is not http or https")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
     def http_error_302(
         self,
         req: urllib.request.Request,
-        fp: IO[bytes],
+        fp: Any,
         code: int,
         msg: str,
         headers: http.client.HTTPMessage,
     ) -> object:
         target = urllib.parse.urljoin(req.full_url, headers.get("location", ""))
-        if not is_web(target):  # before the base class says it less clearly
+        if not is_web(target):
+            fp.close()
             raise _RefusedError(f"redirects to {target}, which is not http or https")
         return super().http_error_302(req, fp, code, msg, headers)
 

@@ -11,8 +11,8 @@ from typing import Any
 def option(
     default: Any,
     help: str,
-    low: float | None = None,
-    high: float | None = None,
+    low: int | float | None = None,
+    high: int | float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field with a help text, inclusive bounds or the words allowed."""

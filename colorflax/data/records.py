@@ -20,7 +20,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from array_record.python import array_record_module
@@ -102,7 +102,7 @@ class Records:
     def __len__(self) -> int:
         return len(self.sha256)
 
-    def __getitem__(self, i: int) -> Record:
+    def __getitem__(self, i: SupportsIndex) -> Record:
         expected = self.sha256[i]
         i = operator.index(i) % len(self)
         shard = int(np.searchsorted(self._ends, i, side="right"))
@@ -139,10 +139,10 @@ class _Hashes(Sequence[str]):
         return len(self._packed) // 32
 
     @overload
-    def __getitem__(self, i: int) -> str: ...
+    def __getitem__(self, i: SupportsIndex) -> str: ...
     @overload
     def __getitem__(self, i: slice) -> list[str]: ...
-    def __getitem__(self, i: int | slice) -> str | list[str]:
+    def __getitem__(self, i: SupportsIndex | slice) -> str | list[str]:
         if isinstance(i, slice):
             return [self[j] for j in range(*i.indices(len(self)))]
         j = range(len(self))[operator.index(i)]  # raises IndexError as a list does
