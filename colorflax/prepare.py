@@ -7,7 +7,7 @@ written to DIR:
     dropped.jpg     some of what was dropped, by reason
     records*        what training reads, see colorflax.data.records
     downloads/      what was fetched; may be deleted at the end
-    progress/       what lets a stopped run go on; may be deleted at the end
+    progress/       what lets a stopped run go on, and tells one command from another
 
 A run that was stopped, at any moment and in any way, goes on when the same command is
 given again, and ends with the same records.

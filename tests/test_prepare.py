@@ -1,12 +1,14 @@
 """The command itself: bad input, downloads, and being killed at any moment."""
 
 import csv
+import dataclasses
 import hashlib
 import http.server
 import io
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +21,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorflax import prepare
 from colorflax.data import shards
 from colorflax.data.decode import decode
 from colorflax.data.records import Records
 from colorflax.errors import UserError
-from colorflax.preparation import download, lock, packing, parallel, reencode
+from colorflax.preparation import audit, download, lock, packing, parallel, reencode
+from colorflax.preparation import run as preparation
 
 ROOT = Path(__file__).parent.parent
 QUICK = download.Limits(timeout=0.5, retries=1, backoff=0.01, max_megabytes=0.05)
@@ -46,7 +50,7 @@ def _folder(root: Path, n: int, size: tuple[int, int] = (60, 40)) -> Path:
 def _command(*arguments: object, out: Path) -> list[str]:
     flags = [f"--out={out}", "--short_side=32", "--min_side=16", "--threads=2"]
     words = [str(word) for word in arguments]
-    return [sys.executable, "-m", "colorflax.prepare", *words, *flags]
+    return [sys.executable, "-m", "colorflax.prepare", *flags, *words]
 
 
 def _run(*arguments: object, out: Path) -> tuple[int, str, list[str]]:
@@ -377,27 +381,44 @@ def test_other_photographs_or_flags_are_refused(tmp_path: Path) -> None:
     assert _run(folder, "--quality=80", out=out)[0] == 0
     before = _bytes(out)
 
-    def refused(*flags: str) -> str:
-        code, _, errors = _run(folder, *flags, out=out)
-        assert code == 1
-        assert len(errors) == 1
-        return errors[0]
+    def refused(quality: int = 80) -> str:
+        with pytest.raises(UserError) as caught:
+            preparation.run(_job(folder, out, quality))
+        return str(caught.value)
 
     for finished in (True, False):
         if not finished:
             (out / "records.json").unlink()
-        assert "--quality was 80 and is 90" in refused()
+        assert "--quality was 80 and is 90" in refused(90)
         _picture(9).save(folder / "new.png")
-        assert "new.png is new" in refused("--quality=80")
+        assert "new.png is new" in refused()
         (folder / "new.png").unlink()
         saved = (folder / "0.png").read_bytes()
         _picture(9).save(folder / "0.png")
-        assert "0.png is changed" in refused("--quality=80")
+        assert "0.png is changed" in refused()
         (folder / "0.png").unlink()
-        assert "0.png is gone" in refused("--quality=80")
+        assert "0.png is gone" in refused()
         (folder / "0.png").write_bytes(saved)
-    assert _run(folder, "--quality=80", "--threads=1", out=out)[0] == 0
+    assert preparation.run(_job(folder, out, 80))
     assert _bytes(out) == before
+    (out / "progress" / "plan.json").unlink()
+    assert "holds records, but not the plan" in refused()
+
+
+def _job(folder: Path, out: Path, quality: int) -> preparation.Job:
+    """What the command makes of `_command(folder, --quality=quality)`."""
+    return preparation.Job(
+        names=[str(folder)],
+        out=out,
+        audit_only=False,
+        threads=1,
+        form=reencode.Format(short_side=32, quality=quality),
+        packing=packing.Packing(),
+        thresholds=audit.Thresholds(min_side=16),
+        limits=download.Limits(),
+        embedding=dataclasses.asdict(prepare.Features()),
+        embedder=None,
+    )
 
 
 def test_a_broken_shard_is_written_again(tmp_path: Path) -> None:
@@ -448,8 +469,30 @@ def test_killed_at_any_moment_the_records_are_the_same(
         process.wait()
         for name, content in _bytes(tmp_path / "out").items():
             assert content == expected[name]  # at no time is a part under a full name
+        if (tmp_path / "out" / "records.json").exists():
+            assert _bytes(tmp_path / "out") == expected
+            shutil.rmtree(tmp_path / "out")
     assert _run(*arguments, out=tmp_path / "out")[0] == 0
     assert _bytes(tmp_path / "out") == expected
+
+
+def test_a_full_disk_is_one_line_and_no_loss(tmp_path: Path) -> None:
+    """Here the system refuses any file beyond 50,000 bytes; a shard has 64 KiB."""
+    folder = _folder(tmp_path / "in", 4)
+    assert _run(folder, out=tmp_path / "whole")[0] == 0
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 48; exec "$@"', "-"]
+        + _command(folder, out=tmp_path / "out"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "cannot be written" in done.stderr
+    assert _bytes(tmp_path / "out") == {}
+    assert _run(folder, out=tmp_path / "out")[0] == 0
+    assert _bytes(tmp_path / "out") == _bytes(tmp_path / "whole")
 
 
 def test_embeddings_are_kept_in_order(tmp_path: Path) -> None:

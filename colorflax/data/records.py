@@ -103,8 +103,7 @@ class Records:
         return len(self.sha256)
 
     def __getitem__(self, i: SupportsIndex) -> Record:
-        expected = self.sha256[operator.index(i)]
-        i = operator.index(i) % len(self)
+        i = range(len(self))[operator.index(i)]  # raises IndexError as a list does
         shard = int(np.searchsorted(self._ends, i, side="right"))
         path = self._shards[shard]
         start = int(self._ends[shard - 1]) if shard else 0
@@ -112,7 +111,7 @@ class Records:
             record = unpack(self._reader(shard).read([i - start])[0])
         except (RuntimeError, IndexError, UserError) as error:
             raise _damaged(path, f"record {i}: {error}") from None
-        if record.sha256 != expected:
+        if record.sha256 != self.sha256[i]:
             raise _damaged(path, f"record {i} is another than the index says")
         return record
 
@@ -145,7 +144,7 @@ class _Hashes(Sequence[str]):
     def __getitem__(self, i: SupportsIndex | slice) -> str | list[str]:
         if isinstance(i, slice):
             return [self[j] for j in range(*i.indices(len(self)))]
-        j = range(len(self))[operator.index(i)]  # raises IndexError as a list does
+        j = range(len(self))[operator.index(i)]
         return self._packed[32 * j : 32 * j + 32].hex()
 
 

@@ -50,15 +50,12 @@ def holds(path: Path, hashes: Sequence[str]) -> bool:
     """Whether a shard is there and its records are these, unharmed."""
     if not path.is_file():
         return False
-    reader = None
     try:
         reader = array_record_module.ArrayRecordReader(str(path))
         found = [unpack(data).sha256 for data in reader.read_all()]
+        reader.close()  # it too may say that the file is damaged
     except (RuntimeError, UserError):
         return False
-    finally:
-        if reader is not None:
-            reader.close()
     return found == list(hashes)
 
 

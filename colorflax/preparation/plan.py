@@ -82,11 +82,12 @@ def read(path: Path) -> Plan | None:
         UserError: there is one, but it cannot be read.
     """
     try:
-        plan = Plan(**json.loads(path.read_bytes()))
-        return dataclasses.replace(plan, kept=[(sha, name) for sha, name in plan.kept])
+        entries = dict(json.loads(path.read_bytes()))
+        kept = [(sha256, name) for sha256, name in entries.pop("kept")]
+        return Plan(**entries, kept=kept)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path}: a damaged plan ({error}); delete this --out or name another"
         ) from None

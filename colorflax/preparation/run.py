@@ -79,6 +79,11 @@ def run(job: Job) -> bool:
         with lock.hold(job.progress / "lock"):
             sources = expand(job.names, job.out / "downloads")
             before = plan.read(job.progress / "plan.json")
+            if before is None and any(job.out.glob("records*")):
+                raise UserError(
+                    f"{job.out}: holds records, but not the plan they were made by "
+                    f"({job.progress}); name another --out"
+                )
             if before is not None and (job.out / ABOUT).exists():
                 return _confirm(job, sources, before)
             return _continue(job, sources, before)
