@@ -345,7 +345,7 @@ def test_bad_files_are_named_and_the_others_done(tmp_path: Path) -> None:
         (["{in}", "--quality=101"], "quality"),
         (["{in}", "--fit=stretch"], "fit"),
         (["{in}", "--min_chroma=900"], "none of 2 photographs is left"),
-        (["{in}", "--features=vgg99"], "No backbone is called 'vgg99'"),
+        (["{in}", "--features=vgg99"], "cannot be 'vgg99'"),
         (["{in}", "--out=/dev/null/x"], "cannot be written"),
     ],
 )
@@ -481,8 +481,13 @@ def test_a_full_disk_is_one_line_and_no_loss(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "in", 4)
     assert _run(folder, out=tmp_path / "whole")[0] == 0
     done = subprocess.run(
-        ["bash", "-c", 'ulimit -f 48; exec "$@"', "-"]
-        + _command(folder, out=tmp_path / "out"),
+        [
+            "bash",
+            "-c",
+            'ulimit -f 48; exec "$@"',
+            "-",
+            *_command(folder, out=tmp_path / "out"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
