@@ -21,7 +21,7 @@ class Saved:
     path: Path
     step: int
     about: dict[str, Any]  # config, weights of the backbone, version
-    params: Any
+    variables: Any  # of the network: params, and batch_stats where it has them
 
 
 class Checkpoints:
@@ -74,7 +74,7 @@ class Checkpoints:
 
 
 def load(path: Path) -> Saved:
-    """Open a checkpoint for use: parameters without the optimiser, on one device.
+    """Open a checkpoint for use: the network without the optimiser, on one device.
 
     Args:
         path: a run's folder, for its best checkpoint; or one checkpoint in it, such as
@@ -97,15 +97,16 @@ def load(path: Path) -> Saved:
         raise UserError(f"{path}: no complete checkpoint here")
     try:
         items = ocp.args.Composite(
-            about=ocp.args.JsonRestore(), state=_only_params(manager, step)
+            about=ocp.args.JsonRestore(), state=_only_network(manager, step)
         )
         restored = manager.restore(step, args=items)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(root / str(step), error) from None
     finally:
         manager.close()
-    about, params = dict(restored["about"]), restored["state"]["params"]
-    return Saved(root / str(step), step, about, params)
+    state = restored["state"]
+    variables = {"params": state["params"], **state.get("model_state", {})}
+    return Saved(root / str(step), step, dict(restored["about"]), variables)
 
 
 def remembered(workdir: Path) -> dict[str, Any] | None:
@@ -159,14 +160,13 @@ def _score(metrics: Mapping[str, float]) -> float:
     return metrics["score"]
 
 
-def _only_params(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:
-    stored = manager.item_metadata(step)["state"].tree["params"]
+def _only_network(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:
+    stored = manager.item_metadata(step)["state"].tree
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    target = {
-        "params": jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), stored
-        )
-    }
+    target = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
+        {name: stored[name] for name in ("params", "model_state") if name in stored},
+    )
     return ocp.args.PyTreeRestore(
         item=target,
         restore_args=ocp.checkpoint_utils.construct_restore_args(target),

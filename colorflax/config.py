@@ -16,12 +16,19 @@ from colorflax import splits
 from colorflax.errors import UserError
 
 
+STRIDES = {"fusion": (2, 4)}
+"""Where the head of each network can stop; the first is its paper's."""
+
+STEERED = frozenset({"fusion"})
+"""The networks that take an embedding."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
     """Which network, and at which stride its head stops."""
 
     name: Literal["fusion"]
-    stride: int  # pixels of the photograph per pixel of the head: 2 or 4
+    stride: int  # pixels of the photograph per pixel of the head, see STRIDES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +40,7 @@ class Objective:
     # 1 weighs all pixels alike
     prior: str  # classification: .npy file with 313 shares; "" estimates it at start
     temperature: float  # classification: T of the annealed mean, 0.38 in the paper
+    scale: float = 127.0  # regression: the ab that tanh can just not reach
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -235,9 +243,20 @@ def _check(c: Config) -> None:
         "config.objective.temperature should be positive, "
         f"not {c.objective.temperature:g}",
     )
+    strides = STRIDES[c.model.name]
     need(
-        c.model.stride in (2, 4),
-        f"config.model.stride should be 2 or 4, not {c.model.stride}",
+        c.model.stride in strides,
+        f"config.model.stride of {c.model.name} should be "
+        f"{' or '.join(map(str, strides))}, not {c.model.stride}",
+    )
+    need(
+        c.model.name in STEERED or c.features.name == "none",
+        f"config.model.name={c.model.name} takes no embedding; "
+        "set --config.features.name=none",
+    )
+    need(
+        0 < c.objective.scale <= 1000,
+        f"config.objective.scale should be in 0..1000, not {c.objective.scale:g}",
     )
     need(
         c.objective.name != "classification" or c.model.stride == 4,

@@ -43,7 +43,7 @@ class Objective(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Regression:
-    """Squared error on ab / 127, through tanh (arXiv 1712.03400, section 2.2).
+    """Squared error on ab / scale, through tanh (arXiv 1712.03400, section 2.2).
 
     The head is repeated to the photograph's size before it is compared, as the paper's
     network ends in a nearest-neighbour doubling. The cost of an example is the mean
@@ -57,12 +57,12 @@ class Regression:
     def loss(
         self, head: Float[Array, "b h_s w_s 2"], ab: Float[Array, "b h w 2"]
     ) -> Float[Array, " b"]:
-        """Mean squared error of each example, in units of 127 ab."""
+        """Mean squared error of each example, in units of `scale` ab."""
         output = repeat(jnp.tanh(head), self.stride, ab.shape[1:3])
         return jnp.mean(jnp.square(output - ab / self.scale), axis=(1, 2, 3))
 
     def decode(self, head: Float[Array, "b h_s w_s 2"]) -> Float[Array, "b h_s w_s 2"]:
-        """Ab within +-127."""
+        """Ab within +-scale."""
         return self.scale * jnp.tanh(head)
 
 
@@ -153,7 +153,7 @@ def build(
 ) -> Objective:
     """The objective that `settings` names; `prior` are shares of the 313 bins."""
     if settings.name == "regression":
-        return Regression(stride=stride)
+        return Regression(stride=stride, scale=settings.scale)
     weights = None
     if prior is not None and settings.rebalance < 1:
         weights = np.asarray(bins.rebalancing_weights(prior, settings.rebalance))

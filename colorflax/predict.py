@@ -33,8 +33,8 @@ class Colorizer:
         self._view = functools.partial(whole_view, settings=settings.data, size=size)
         self._embed = _embedder(saved.about["features"])
         self._predict = jax.jit(
-            lambda params, rgb, embedding: task.predict(
-                params, split(rgb)[0], embedding
+            lambda variables, rgb, embedding: task.predict(
+                variables, split(rgb)[0], embedding
             )
         )
 
@@ -49,7 +49,7 @@ class Colorizer:
         padding = ((0, -h % _GRAIN), (0, -w % _GRAIN), (0, 0))
         rgb = np.pad(small, padding, mode="edge")[None]
         embedding = None if self._embed is None else self._embed(image)
-        ab = np.asarray(self._predict(self.saved.params, rgb, embedding))[0, :h, :w]
+        ab = np.asarray(self._predict(self.saved.variables, rgb, embedding))[0, :h, :w]
         channels = [
             np.asarray(
                 Image.fromarray(ab[..., c]).resize(

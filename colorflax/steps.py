@@ -1,8 +1,8 @@
 """Where a task's pure functions meet devices: jit or pmap, donation, shardings.
 
 Both lanes run the same pure step. `jit` is told how the batch lies on the mesh and XLA
-works out the communication; `pmap` runs the step once per device, and the means inside
-it communicate by name.
+works out the communication; `pmap` runs the step once per device, and the step itself
+takes means over the devices by name.
 """
 
 import functools
@@ -50,13 +50,13 @@ def lane(
     put = functools.partial(sharding.put, sharding=split)
     key = jax.random.key(seed)
 
-    def step(state: Any, batch: Any, mean: Callable[[Any], Any]) -> Any:
+    def step(state: Any, batch: Any, axis: str | None) -> Any:
         # A function of the step number, so that resuming needs no saved key.
-        return task.train_step(state, batch, jax.random.fold_in(key, state.step), mean)
+        return task.train_step(state, batch, jax.random.fold_in(key, state.step), axis)
 
     if parallel == "jit":
         jitted = jax.jit(
-            functools.partial(step, mean=lambda tree: tree),
+            functools.partial(step, axis=None),
             in_shardings=(everywhere, split),
             out_shardings=everywhere,
             donate_argnums=0,
@@ -66,9 +66,8 @@ def lane(
             return jitted(state, put(batch))
 
     else:
-        mean = functools.partial(jax.lax.pmean, axis_name=sharding.AXIS)
         mapped = jax.pmap(
-            functools.partial(step, mean=mean),
+            functools.partial(step, axis=sharding.AXIS),
             axis_name=sharding.AXIS,
             devices=devices,
             in_axes=(None, 0),

@@ -6,7 +6,6 @@ because the loop sees only a state, batches and dictionaries of numbers.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -24,9 +23,6 @@ from colorflax.state import TrainState
 Batch = dict[str, jax.Array]
 """rgb: uint8 (b, h, w, 3); embedding: float32 (b, e) where the network takes one."""
 
-Mean = Callable[[Any], Any]
-"""Turns means over one device's share of a batch into means over the whole batch."""
-
 
 @runtime_checkable
 class Task(Protocol):
@@ -42,9 +38,13 @@ class Task(Protocol):
         ...
 
     def train_step(
-        self, state: Any, batch: Batch, key: jax.Array, mean: Mean
+        self, state: Any, batch: Batch, key: jax.Array, axis: str | None
     ) -> tuple[Any, dict[str, jax.Array]]:
-        """One update, and scalars about the step; all must be finite."""
+        """One update, and scalars about the step; all must be finite.
+
+        `axis` names the devices over which the batch is divided, where the program
+        sees its own share only; where it is None, the batch is the whole one.
+        """
         ...
 
     def eval_step(self, state: Any, batch: Batch) -> dict[str, Float[Array, " b"]]:
@@ -78,21 +78,25 @@ class Colorization:
         """Fresh parameters and optimiser."""
         L, _ = split(batch["rgb"])
         variables = self.model.init(key, L, batch.get("embedding"))
-        return TrainState.create(variables["params"], self.optimizer)
+        return TrainState.create(variables, self.optimizer)
 
     def train_step(
-        self, state: TrainState, batch: Batch, key: jax.Array, mean: Mean
+        self, state: TrainState, batch: Batch, key: jax.Array, axis: str | None
     ) -> tuple[TrainState, dict[str, jax.Array]]:
         """One update; the loss, and the lengths of its gradient and of the result."""
         _, ab = split(batch["rgb"])
         L = augment.age(batch["rgb"], key, self.augment)
 
-        def cost(params: Any) -> jax.Array:
-            head = self._head(params, L, batch.get("embedding"))
-            return jnp.mean(self.objective.loss(head, ab))
+        def cost(params: Any) -> tuple[jax.Array, Any]:
+            head, model_state = self.model.apply(
+                {"params": params, **state.model_state}, L, batch.get("embedding"),
+                train=True, axis=axis, mutable=list(state.model_state),
+            )  # fmt: skip
+            return jnp.mean(self.objective.loss(head, ab)), model_state
 
-        loss, gradients = mean(jax.value_and_grad(cost)(state.params))
-        state = state.apply(gradients, self.optimizer)
+        step = jax.value_and_grad(cost, has_aux=True)(state.params)
+        (loss, model_state), gradients = jax.lax.pmean(step, axis) if axis else step
+        state = state.apply(gradients, model_state, self.optimizer)
         scalars = {
             "loss": loss,
             "gradient_norm": optax.tree.norm(gradients),
@@ -107,7 +111,7 @@ class Colorization:
         """MSE of ab and PSNR of the 8-bit picture, of the output and of grey."""
         L, truth = split(batch["rgb"])
         photograph = batch["rgb"].astype(jnp.float32) / 255
-        ab = self.predict(state.params, L, batch.get("embedding"))
+        ab = self.predict(state.variables, L, batch.get("embedding"))
         numbers = {}
         for prefix, guess in (("", ab), ("grey_", jnp.zeros_like(ab))):
             picture = paint(L, guess).astype(jnp.float32) / 255
@@ -118,28 +122,20 @@ class Colorization:
     def render(self, state: TrainState, batch: Batch) -> UInt8[Array, "b h w3 3"]:
         """Grey, output, truth, side by side."""
         L, _ = split(batch["rgb"])
-        ab = self.predict(state.params, L, batch.get("embedding"))
+        ab = self.predict(state.variables, L, batch.get("embedding"))
         row = [paint(L, jnp.zeros_like(ab)), paint(L, ab), batch["rgb"]]
         return jnp.concatenate(row, axis=2)
 
     def predict(
         self,
-        params: Any,
+        variables: Any,
         L: Float[Array, "b h w 1"],
         embedding: Float[Array, "b e"] | None,
     ) -> Float[Array, "b h w 2"]:
         """The ab of each pixel, enlarged bilinearly from the head's stride."""
-        ab = self.objective.decode(self._head(params, L, embedding))
+        head: jax.Array = self.model.apply(variables, L, embedding)  # type: ignore[assignment]
+        ab = self.objective.decode(head)
         return bilinear(ab, self.objective.stride, L.shape[1:3])
-
-    def _head(
-        self,
-        params: Any,
-        L: Float[Array, "b h w 1"],
-        embedding: Float[Array, "b e"] | None,
-    ) -> Float[Array, "b h_s w_s q"]:
-        head: jax.Array = self.model.apply({"params": params}, L, embedding)  # type: ignore[assignment]
-        return head
 
 
 def split(

@@ -29,6 +29,7 @@ def get_config(words: str = "") -> ConfigDict:
                 "rebalance": 0.5,
                 "prior": "",
                 "temperature": 0.38,
+                "scale": 127.0,
             },
             "features": {
                 "name": "inception_resnet_v2",

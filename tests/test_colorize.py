@@ -44,9 +44,9 @@ def test_luminance_is_kept_and_colour_is_not_grey(
 ) -> None:
     colorizer = predict.load(_run(photos, tmp_path, words))
     # As vivid as no network is: everything must be fitted into sRGB.
-    strong = jax.tree.map(lambda x: 20 * x, colorizer.saved.params)
-    for params in (colorizer.saved.params, strong):
-        colorizer.saved = dataclasses.replace(colorizer.saved, params=params)
+    strong = jax.tree.map(lambda x: 20 * x, colorizer.saved.variables)
+    for variables in (colorizer.saved.variables, strong):
+        colorizer.saved = dataclasses.replace(colorizer.saved, variables=variables)
         for photo in photographs.builtin()[:4]:
             image = photo.open()
             image.thumbnail((160, 160))

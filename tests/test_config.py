@@ -35,7 +35,7 @@ def test_unknown_word_is_named() -> None:
         ("optim.learning_rate", 0.0, r"learning_rate should be positive"),
         ("optim", 3, r"config\.optim should hold keys and values, not 3"),
         ("model.name", "resnet", r"config\.model\.name should be fusion"),
-        ("model.stride", 3, r"stride should be 2 or 4, not 3"),
+        ("model.stride", 3, r"stride of fusion should be 2 or 4, not 3"),
         ("objective.name", "classification", r"--config\.model\.stride=4"),
         ("objective.temperature", 0.0, r"temperature should be positive"),
         ("objective.rebalance", 1.5, r"rebalance should be in 0\.\.1, not 1\.5"),

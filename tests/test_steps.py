@@ -95,7 +95,7 @@ def test_evaluation_beside_grey() -> None:
     np.testing.assert_allclose(numbers["grey_mse"], expected, rtol=1e-4, atol=1e-9)
     assert numbers["grey_psnr"][0] == pytest.approx(58.92, abs=0.01)
     ab = task.predict(
-        jax.device_get(state.params),
+        jax.device_get(state.variables),
         jnp.asarray(lab[..., :1], jnp.float32),
         jnp.asarray(batch["embedding"]),
     )

@@ -49,7 +49,9 @@ class Line(nn.Module):
     stride: int
 
     @nn.compact
-    def __call__(self, L: jax.Array, embedding: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, L: jax.Array, embedding: jax.Array | None = None, **how: object
+    ) -> jax.Array:
         return nn.Conv(self.channels, (3, 3), self.stride)(L / 50 - 1)
 
 
@@ -122,7 +124,7 @@ def test_resuming_equals_no_interruption(
 
 
 def _equal(one: Path, other: Path) -> None:
-    a, b = (checkpoint.load(d / "checkpoints" / "6").params for d in (one, other))
+    a, b = (checkpoint.load(d / "checkpoints" / "6").variables for d in (one, other))
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
@@ -176,7 +178,7 @@ def test_not_a_number_stops_the_run(photos: str, tmp_path: Path) -> None:
         train.train(run, settings, tmp_path)
     assert max(_steps(tmp_path)) == 3
     saved = checkpoint.load(tmp_path / "checkpoints" / "3")
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves(saved.params))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(saved.variables))
 
 
 def test_classification_estimates_its_prior_once(photos: str, tmp_path: Path) -> None:

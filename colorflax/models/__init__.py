@@ -1,4 +1,9 @@
-"""Networks: (L, embedding) -> head channels. They do not know losses."""
+"""Networks: (L, embedding) -> head channels. They do not know losses.
+
+Every network is called as `network(L, embedding, train=..., axis=...)`. Those with
+batch normalisation use the statistics of the batch where `train` is set, over all
+devices of `axis` where that is not None, and their running averages otherwise.
+"""
 
 from flax import linen as nn
 

@@ -32,8 +32,12 @@ class Fusion(nn.Module):
         self,
         L: Float[Array, "b h w 1"],
         embedding: Float[Array, "b e"] | None = None,
+        *,
+        train: bool = False,
+        axis: str | None = None,
     ) -> Float[Array, "b h_s w_s {self.channels}"]:
         """L in [0, 100] -> the head, at ceil(h / stride) x ceil(w / stride)."""
+        del train, axis  # nothing here depends on the rest of the batch
         x = L / 50 - 1
         sizes = []  # of the halves, quarters and eighths
         for features, stride in _ENCODER:
