@@ -6,6 +6,7 @@ because the loop sees only a state, batches and dictionaries of numbers.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -21,7 +22,14 @@ from colorflax.resample import bilinear
 from colorflax.state import TrainState
 
 Batch = dict[str, jax.Array]
-"""rgb: uint8 (b, h, w, 3); embedding: float32 (b, e) where the network takes one."""
+"""rgb: uint8 (b, h, w, 3); embedding: float32 (b, e) where the network takes one;
+label: int32 (b,) where scenes are learnt, -1 for a photograph without one."""
+
+Numbers = dict[str, jax.Array | tuple[jax.Array, jax.Array]]
+"""A number (b,) each; with a bool (b,) where it does not exist for every example."""
+
+NOTES = "intermediates"
+"""The collection in which a network sows what it has to say beside the head."""
 
 
 @runtime_checkable
@@ -47,7 +55,7 @@ class Task(Protocol):
         """
         ...
 
-    def eval_step(self, state: Any, batch: Batch) -> dict[str, Float[Array, " b"]]:
+    def eval_step(self, state: Any, batch: Batch) -> Numbers:
         """Numbers about each example; grey_x is the baseline of x."""
         ...
 
@@ -88,11 +96,13 @@ class Colorization:
         L = augment.age(batch["rgb"], key, self.augment)
 
         def cost(params: Any) -> tuple[jax.Array, Any]:
-            head, model_state = self.model.apply(
+            head, kept = self.model.apply(
                 {"params": params, **state.model_state}, L, batch.get("embedding"),
-                train=True, axis=axis, mutable=list(state.model_state),
+                train=True, axis=axis, mutable=[*state.model_state, NOTES],
             )  # fmt: skip
-            return jnp.mean(self.objective.loss(head, ab)), model_state
+            model_state = dict(kept)
+            notes = model_state.pop(NOTES, {})
+            return jnp.mean(self.cost(head, ab, notes, batch)), model_state
 
         step = jax.value_and_grad(cost, has_aux=True)(state.params)
         (loss, model_state), gradients = jax.lax.pmean(step, axis) if axis else step
@@ -105,14 +115,23 @@ class Colorization:
         }
         return state, scalars
 
-    def eval_step(
-        self, state: TrainState, batch: Batch
-    ) -> dict[str, Float[Array, " b"]]:
+    def cost(
+        self,
+        head: Float[Array, "b h_s w_s q"],
+        ab: Float[Array, "b h w 2"],
+        notes: Mapping[str, Any],
+        batch: Batch,
+    ) -> Float[Array, " b"]:
+        """What each example costs; `notes` are what the network has sown."""
+        del notes, batch
+        return self.objective.loss(head, ab)
+
+    def eval_step(self, state: TrainState, batch: Batch) -> Numbers:
         """MSE of ab and PSNR of the 8-bit picture, of the output and of grey."""
         L, truth = split(batch["rgb"])
         photograph = batch["rgb"].astype(jnp.float32) / 255
         ab = self.predict(state.variables, L, batch.get("embedding"))
-        numbers = {}
+        numbers: Numbers = {}
         for prefix, guess in (("", ab), ("grey_", jnp.zeros_like(ab))):
             picture = paint(L, guess).astype(jnp.float32) / 255
             numbers[prefix + "mse"] = metrics.ab_mse(guess, truth)
