@@ -18,7 +18,7 @@ from colorflax.data.library import Division
 from colorflax.data.photographs import Files, Photographs
 from colorflax.errors import UserError
 
-Classes = Int32[np.ndarray, " n"]  # -1 for a photograph without a label
+Classes = Int32[np.ndarray, " _"]  # -1 for a photograph without a label
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ class Fuse(nn.Module):
     """
 
     features: int
+    use_bias: bool = True
 
     @nn.compact
     def __call__(
@@ -24,8 +25,10 @@ class Fuse(nn.Module):
         kernel = self.param(
             "kernel", nn.linear.default_kernel_init, (c + e, self.features)
         )
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        bias = bias[None, None, None, :]
+        x = jnp.einsum("bhwc,cf->bhwf", x, kernel[:c])
         if vector is not None:
-            bias = bias + (vector @ kernel[c:])[:, None, None, :]
-        return jnp.einsum("bhwc,cf->bhwf", x, kernel[:c]) + bias
+            x = x + (vector @ kernel[c:])[:, None, None, :]
+        if self.use_bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            x = x + bias[None, None, None, :]
+        return x
