@@ -126,12 +126,17 @@ class Colorization:
         del notes, batch
         return self.objective.loss(head, ab)
 
+    def judge(self, notes: Mapping[str, Any], batch: Batch) -> Numbers:
+        """Numbers about what the network has sown."""
+        del notes, batch
+        return {}
+
     def eval_step(self, state: TrainState, batch: Batch) -> Numbers:
         """MSE of ab and PSNR of the 8-bit picture, of the output and of grey."""
         L, truth = split(batch["rgb"])
         photograph = batch["rgb"].astype(jnp.float32) / 255
-        ab = self.predict(state.variables, L, batch.get("embedding"))
-        numbers: Numbers = {}
+        ab, notes = self._look(state.variables, L, batch.get("embedding"))
+        numbers = self.judge(notes, batch)
         for prefix, guess in (("", ab), ("grey_", jnp.zeros_like(ab))):
             picture = paint(L, guess).astype(jnp.float32) / 255
             numbers[prefix + "mse"] = metrics.ab_mse(guess, truth)
@@ -152,9 +157,15 @@ class Colorization:
         embedding: Float[Array, "b e"] | None,
     ) -> Float[Array, "b h w 2"]:
         """The ab of each pixel, enlarged bilinearly from the head's stride."""
-        head: jax.Array = self.model.apply(variables, L, embedding)  # type: ignore[assignment]
-        ab = self.objective.decode(head)
-        return bilinear(ab, self.objective.stride, L.shape[1:3])
+        return self._look(variables, L, embedding)[0]
+
+    def _look(
+        self, variables: Any, L: jax.Array, embedding: jax.Array | None
+    ) -> tuple[jax.Array, Mapping[str, Any]]:
+        """Colours, and what the network has sown."""
+        head, kept = self.model.apply(variables, L, embedding, mutable=[NOTES])
+        ab = bilinear(self.objective.decode(head), self.objective.stride, L.shape[1:3])
+        return ab, kept.get(NOTES, {})
 
 
 def split(
