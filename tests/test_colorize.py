@@ -211,8 +211,6 @@ def test_bad_commands_end_in_one_line(
     assert message in done.stderr
 
 
-# Orbax leaves reads behind that fail after the first failure has been reported.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_damaged_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)

@@ -128,6 +128,29 @@ def _equal(one: Path, other: Path) -> None:
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    finished: Path, photos: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    workdir = tmp_path / "copy"
+    shutil.copytree(finished, workdir)
+    largest = max(
+        (p for p in (workdir / "checkpoints" / "6").rglob("*") if p.is_file()),
+        key=lambda p: p.stat().st_size,
+    )
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    _train(_settings(photos), workdir)
+    assert "step 6 is damaged" in caplog.text
+    assert "going on from that of step 4" in caplog.text
+    assert (workdir / "damaged" / "6").is_dir()
+    _equal(finished, workdir)
+    for folder in (workdir / "checkpoints").iterdir():
+        (folder / "state" / "_METADATA").unlink()
+    with pytest.raises(UserError, match="every checkpoint is damaged"):
+        _train(_settings(photos), workdir)
+
+
 def test_a_finished_run_is_not_run_again(
     finished: Path, photos: str, tmp_path: Path
 ) -> None:
