@@ -151,7 +151,7 @@ def _embed(
             )
         return ("stored", "stored"), _as_before(record, before)
     embedded = features.embed_photographs(
-        [(photo.sha256, photo.open) for side in sides for photo in side],
+        [(packed.identity(photo), photo.open) for side in sides for photo in side],
         choice,
         on_missing=settings.on_missing if before is None else "error",
     )
