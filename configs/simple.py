@@ -1,5 +1,13 @@
-"""One photograph, learnt by heart by the smallest network: is the installation right?"""
+"""One photograph, learnt by heart by the smallest network: does everything work?
+
+    python -m colorflax.main --config=configs/simple.py
+
+TODO
+"""
+
 from ml_collections import ConfigDict
+
+
 def get_config(words: str = "") -> ConfigDict:
     config = ConfigDict(
         {
@@ -42,14 +50,28 @@ def get_config(words: str = "") -> ConfigDict:
             },
             "optim": {"learning_rate": 2e-3},
             "train": {
-                "steps": 2000,
+                "steps": 1500,
                 "batch_size": 1,
                 "parallel": "jit",
-                "log_every": 200,
-                "eval_every": 1000,
-                "save_every": 1000,
+                "log_every": 100,
+                "eval_every": 500,
+                "save_every": 500,
                 "keep": 1,
             },
         }
     )
+    for word in filter(None, words.split(",")):
+        if word not in _CHANGES:
+            known = ", ".join(sorted(_CHANGES))
+            raise ValueError(f"{word!r} after configs/simple.py: is not one of {known}")
+        _CHANGES[word](config)
     return config
+
+
+def _classification(config: ConfigDict) -> None:
+    config.objective.name = "classification"
+    config.objective.rebalance = 1.0  # what is rare in one photograph is not rare
+    config.model.stride = 4
+
+
+_CHANGES = {"classification": _classification}

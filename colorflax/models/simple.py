@@ -39,13 +39,11 @@ class Simple(nn.Module):
         for features, stride in _ENCODER:
             x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
 
-        def double(x: Float[Array, "b h2 w2 c"], stride: int) -> Float[Array, "b h3 w3 c"]:
-            h, w = L.shape[1:3]
-            return repeat(x, 2, (-(-h // stride), -(-w // stride)))
-
+        h, w = L.shape[1:3]
         for features, stride in _DECODER:
             if stride >= self.stride:
-                x = nn.relu(nn.Conv(features, (3, 3))(double(x, stride)))
+                x = repeat(x, 2, (-(-h // stride), -(-w // stride)))
+                x = nn.relu(nn.Conv(features, (3, 3))(x))
         if self.stride == 1:
-            x = double(x, 1)
+            x = repeat(x, 2, (h, w))
         return nn.Conv(self.channels, (3, 3), name="head")(x)
