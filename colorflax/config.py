@@ -15,7 +15,6 @@ from ml_collections import ConfigDict
 from colorflax import splits
 from colorflax.errors import UserError
 
-
 STRIDES = {"fusion": (2, 4), "simple": (1, 2, 4)}
 """Where the head of each network can stop; the first is its paper's."""
 

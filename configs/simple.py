@@ -1,8 +1,16 @@
-"""One photograph, learnt by heart by the smallest network: does everything work?
+"""The smallest network learns one photograph by heart: is the installation right?
 
     python -m colorflax.main --config=configs/simple.py
 
-TODO
+The astronaut among the built-in photographs at 128 px, 1,500 steps of one. On two CPU
+cores that other work kept busy it took 1 min 38 s, and ended at a PSNR of ab of 40.59
+dB where leaving it grey has 21.37; the peak is the range of 256 ab units, and with the
+128 that ab gets away from grey for the peak both are 6.02 dB lower. `pictures/` shows
+grey, output and truth. Nothing of this says how it colours another photograph.
+
+The batch is that one photograph, so on several devices give each a copy:
+--config.train.batch_size=8 for eight. One word after a colon changes it:
+`classification` (313 bins at a quarter of the size).
 """
 
 from ml_collections import ConfigDict
