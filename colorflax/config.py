@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from colorflax import splits
 from colorflax.errors import UserError
 
-STRIDES = {"fusion": (2, 4)}
+STRIDES = {"fusion": (2, 4), "simple": (1, 2, 4)}
 """Where the head of each network can stop; the first is its paper's."""
 
 STEERED = frozenset({"fusion"})
@@ -26,7 +26,7 @@ STEERED = frozenset({"fusion"})
 class Model:
     """Which network, and at which stride its head stops."""
 
-    name: Literal["fusion"]
+    name: Literal["fusion", "simple"]
     stride: int  # pixels of the photograph per pixel of the head, see STRIDES
 
 

@@ -9,9 +9,10 @@ from flax import linen as nn
 
 from colorflax import config
 from colorflax.models.fusion import Fusion
+from colorflax.models.simple import Simple
 
 
 def build(settings: config.Model, channels: int) -> nn.Module:
     """The network that `settings` names, with `channels` channels in its head."""
-    networks = {"fusion": Fusion}
+    networks = {"fusion": Fusion, "simple": Simple}
     return networks[settings.name](channels=channels, stride=settings.stride)
