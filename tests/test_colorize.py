@@ -236,7 +236,7 @@ def test_twelve_megapixels_in_two_gib(run: Path, tmp_path: Path) -> None:
         before = peak()
         colorizer = predict.load({str(run)!r})
         files.write(Path({str(tmp_path)!r}) / "large.png",
-                    colorize._png(colorizer, Path({str(photo)!r})))
+                    colorize._png(colorizer(colorize.decode(Path({str(photo)!r})))))
         print(peak() - before)
     """)
     done = subprocess.run(
