@@ -103,7 +103,8 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
             prior = census.shares(census.count(seen, settings.model.stride))
         about["prior"] = [float(share) for share in prior]
     known = np.array_equal(training.digests, validation.digests)
-    which = "the ones trained on" if known else "none of them trained on"
+    count = f"{len(validation)} photograph{'s' if len(validation) != 1 else ''}"
+    which = "trained on" if known else "not trained on"
     task = Colorization.build(settings, prior)
     if named is not None:
         weight = settings.model.scene_weight
@@ -111,7 +112,7 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     return Run(
         task=task,
         about=about,
-        title=f"{len(validation)} photographs, {which}, at {settings.data.size} px",
+        title=f"{count}, {which}, at {settings.data.size} px",
         training_batches=training_batches,
         evaluation_batches=evaluation_batches,
     )
@@ -164,7 +165,7 @@ def _embed(
             )
         return ("stored", "stored"), _as_before(record, before)
     embedded = features.embed_photographs(
-        [(photo.sha256, photo.open) for side in sides for photo in side],
+        [(packed.identity(photo), photo.open) for side in sides for photo in side],
         choice,
         on_missing=settings.on_missing if before is None else "error",
     )

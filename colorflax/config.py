@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from colorflax import splits
 from colorflax.errors import UserError
 
-STRIDES = {"fusion": (2, 4), "iizuka": (2, 4)}
+STRIDES = {"fusion": (2, 4), "iizuka": (2, 4), "simple": (1, 2, 4)}
 """Where the head of each network can stop; the first is its paper's."""
 
 STEERED = frozenset({"fusion"})
@@ -31,7 +31,7 @@ _LABELLED = {"folders": "folder:DIR", "label": "tfds:NAME"}
 class Model:
     """Which network, and at which stride its head stops."""
 
-    name: Literal["fusion", "iizuka"]
+    name: Literal["fusion", "iizuka", "simple"]
     stride: int  # pixels of the photograph per pixel of the head, see STRIDES
     global_size: int = 224  # px, iizuka: the square that its global features come from
     scene_weight: float = 0.0  # iizuka: of the cross-entropy of the scene's name, in

@@ -13,6 +13,7 @@ from flax import linen as nn
 from colorflax import config
 from colorflax.models.fusion import Fusion
 from colorflax.models.iizuka import Iizuka
+from colorflax.models.simple import Simple
 
 
 def build(settings: config.Model, channels: int) -> nn.Module:
@@ -20,5 +21,6 @@ def build(settings: config.Model, channels: int) -> nn.Module:
     networks: dict[str, Callable[..., nn.Module]] = {
         "fusion": Fusion,
         "iizuka": functools.partial(Iizuka, global_size=settings.global_size),
+        "simple": Simple,
     }
     return networks[settings.name](channels=channels, stride=settings.stride)
