@@ -8,9 +8,9 @@ ended, on the photographs it trained on, at an MSE of 0.0031 (ab/127)^2 where le
 them grey costs 0.0367, and a PSNR of 29.4 dB where grey has 19.6, with seed 0.
 
 Words after a colon, separated by commas, change it: `classification` (313 bins in place
-of two numbers), `scenes` (the first folder below the source names each photograph's
-scene, which is learnt as well) and `places` (the full recipe of the paper, for some two
-million photographs and a GPU):
+of two numbers), `scenes` (each photograph's scene, named by the first folder below
+`places` or another source, is learnt as well) and `places` (the full recipe of the
+paper, for some two million photographs and a GPU):
 
     python -m colorflax.main --config=configs/iizuka.py:places,scenes \\
         --config.data.source=folder:/places205
@@ -95,6 +95,7 @@ def _scenes(config: ConfigDict) -> None:
     # 1/300 in the paper, beside an error of a sigmoid, a quarter of that of a tanh.
     config.model.scene_weight = 4 / 300
     config.data.labels = "folders"
+    config.data.source = "folder:places"
 
 
 def _places(config: ConfigDict) -> None:

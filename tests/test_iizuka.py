@@ -174,14 +174,3 @@ def test_scenes_leave_the_colours_alone() -> None:
         np.testing.assert_array_equal, kept["batch_stats"], variables["batch_stats"]
     )
     np.testing.assert_allclose(apply(variables, _noise(4)), head, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "words", ["", "classification", "places", "scenes", "places,scenes"]
-)
-def test_configs_are_valid(words: str) -> None:
-    values = iizuka.get_config(words).to_dict()
-    if "scenes" in words:
-        values["data"]["source"] = "folder:places"
-    parsed = config.parse(values)
-    assert config.parse(parsed.to_dict()) == parsed
