@@ -5,27 +5,39 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from colorflax.metrics import AB_PEAK
 from colorflax.steps import HostBatch, Lane
 
 
-def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> dict[str, float]:
+class Evaluation(NamedTuple):
+    """Of one state on one split."""
+
+    numbers: dict[str, float]
+    pictures: np.ndarray  # of the first batch: uint8, a row for each example
+
+
+def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> Evaluation:
     """Mean of each of the task's numbers over all examples whose mask is True.
 
     A number that none of them has is left out.
     """
     columns: dict[str, list[float]] = {}
+    shown: np.ndarray | None = None
     for batch in batches:
-        numbers, mask = jax.device_get(lane.eval_step(state, batch))
+        found, pictures, there = lane.eval_step(state, batch)
+        numbers, mask = jax.device_get((found, there))
+        if shown is None:
+            shown = jax.device_get(pictures)[mask]
         for name, number in numbers.items():
             values, exists = number if isinstance(number, tuple) else (number, True)
             columns.setdefault(name, []).extend(values[mask & exists].tolist())
-    return {
-        name: math.fsum(column) / len(column)
-        for name, column in columns.items()
-        if column
+    assert shown is not None, "a split is never empty"
+    means = {
+        n: math.fsum(column) / len(column) for n, column in columns.items() if column
     }
+    return Evaluation(means, shown)
 
 
 class _Row(NamedTuple):

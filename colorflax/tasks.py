@@ -55,12 +55,10 @@ class Task(Protocol):
         """
         ...
 
-    def eval_step(self, state: Any, batch: Batch) -> Numbers:
-        """Numbers about each example; grey_x is the baseline of x."""
-        ...
-
-    def render(self, state: Any, batch: Batch) -> UInt8[Array, "b h w3 3"]:
-        """A row of pictures for each example."""
+    def eval_step(
+        self, state: Any, batch: Batch
+    ) -> tuple[Numbers, UInt8[Array, "b h w3 3"]]:
+        """Numbers about each example, grey_x the baseline of x; a row of pictures."""
         ...
 
 
@@ -131,14 +129,19 @@ class Colorization:
         del notes, batch
         return {}
 
-    def eval_step(self, state: TrainState, batch: Batch) -> Numbers:
-        """How near ab and the 8-bit picture are, of the output and of grey."""
+    def eval_step(
+        self, state: TrainState, batch: Batch
+    ) -> tuple[Numbers, UInt8[Array, "b h w3 3"]]:
+        """How near output and grey are to the truth; the three of them side by side."""
         L, truth = split(batch["rgb"])
         photograph = batch["rgb"].astype(jnp.float32) / 255
         ab, notes = self._look(state.variables, L, batch.get("embedding"))
         numbers = self.judge(notes, batch)
-        for prefix, guess in (("", ab), ("grey_", jnp.zeros_like(ab))):
-            picture = paint(L, guess).astype(jnp.float32) / 255
+        row = []
+        for prefix, guess in (("grey_", jnp.zeros_like(ab)), ("", ab)):
+            painted = paint(L, guess)
+            row.append(painted)
+            picture = painted.astype(jnp.float32) / 255
             agreement = metrics.larger_channel_agreement(guess, truth)
             numbers |= {
                 prefix + "mse": metrics.ab_mse(guess, truth),
@@ -148,14 +151,7 @@ class Colorization:
                 prefix + "within_10": metrics.share_within(guess, truth, 10.0),
                 prefix + "larger_channel_agreement": agreement,
             }
-        return numbers
-
-    def render(self, state: TrainState, batch: Batch) -> UInt8[Array, "b h w3 3"]:
-        """Grey, output, truth, side by side."""
-        L, _ = split(batch["rgb"])
-        ab = self.predict(state.variables, L, batch.get("embedding"))
-        row = [paint(L, jnp.zeros_like(ab)), paint(L, ab), batch["rgb"]]
-        return jnp.concatenate(row, axis=2)
+        return numbers, jnp.concatenate([*row, batch["rgb"]], axis=2)
 
     def predict(
         self,

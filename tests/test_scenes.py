@@ -185,12 +185,12 @@ def test_names_are_learnt_and_counted_where_there_are_any() -> None:
     for _ in range(150):
         state, _ = lane.train_step(state, batch)
     filled = batch | {"mask": np.arange(8) > 0}  # the first is a blank
-    numbers = evaluate.evaluate(lane, state, [filled])
+    numbers, _ = evaluate.evaluate(lane, state, [filled])
     assert numbers["scene_accuracy"] == 1.0
     assert numbers["chance_accuracy"] == pytest.approx(3 / 6)  # of 1 to 6
     assert "named right: 100.0%" in evaluate.table(numbers, "8 photographs")
     none = filled | {"label": np.full(8, -1, np.int32)}
-    numbers = evaluate.evaluate(lane, state, [none])
+    numbers, _ = evaluate.evaluate(lane, state, [none])
     assert "scene_accuracy" not in numbers
     assert "named right" not in evaluate.table(numbers, "8 photographs")
 
