@@ -6,6 +6,8 @@ unit. What is misspelt, missing, of the wrong type or impossible in combination 
 """
 
 import dataclasses
+import itertools
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
@@ -15,8 +17,7 @@ from ml_collections import ConfigDict
 from colorflax import splits
 from colorflax.errors import UserError
 
-
-STRIDES = {"fusion": (2, 4)}
+STRIDES = {"fusion": (2, 4), "zhang": (4,)}
 """Where the head of each network can stop; the first is its paper's."""
 
 STEERED = frozenset({"fusion"})
@@ -27,7 +28,7 @@ STEERED = frozenset({"fusion"})
 class Model:
     """Which network, and at which stride its head stops."""
 
-    name: Literal["fusion"]
+    name: Literal["fusion", "zhang"]
     stride: int  # pixels of the photograph per pixel of the head, see STRIDES
 
 
@@ -92,9 +93,22 @@ class Data:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optim:
-    """Adam."""
+    """Adam (arXiv 1412.6980), and how its learning rate moves.
 
-    learning_rate: float
+    In the order of their effect: the gradient is clipped, the decay is added to it,
+    Adam scales it, the learning rate of the step multiplies it.
+    """
+
+    learning_rate: float  # the highest
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    drops: str = ""  # step: STEP:RATE pairs, as in 200000:1e-5,375000:3e-6; each rate
+    # holds from its step on
+    cosine_steps: int = 0  # cosine: steps until the rate is 0, warm-up included
+    warmup_steps: int = 0  # the rate rises evenly over so many steps, whatever follows
+    beta1: float = 0.9  # share of the past in the mean of the gradient
+    beta2: float = 0.999  # share of the past in the mean of its square
+    weight_decay: float = 0.0  # times the kernels, added to the gradient: L2, not AdamW
+    clip: float = 0.0  # longest gradient over all parameters; 0 does not clip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -185,11 +199,34 @@ def _value(kind: Any, value: Any, path: str) -> Any:
     return value
 
 
-def _check(c: Config) -> None:
-    def need(holds: bool, message: str) -> None:
-        if not holds:
-            raise UserError(message)
+def parse_drops(text: str) -> list[tuple[int, float]]:
+    """`Optim.drops` -> (first step, learning rate) pairs, in their order.
 
+    Raises:
+        UserError: not such a text, or its steps do not rise.
+    """
+    try:
+        pairs = [pair.split(":") for pair in text.split(",")]
+        drops = [(int(step), float(rate)) for step, rate in pairs]
+    except ValueError:
+        drops = []
+    firsts = [0, *(step for step, _ in drops)]
+    rising = all(a < b for a, b in itertools.pairwise(firsts))
+    if not drops or not rising or not all(0 < rate < math.inf for _, rate in drops):
+        raise UserError(
+            f"config.optim.drops={text!r} should be STEP:RATE,STEP:RATE with rising "
+            "steps and positive rates, as in 200000:1e-5,375000:3e-6"
+        )
+    return drops
+
+
+def _need(holds: bool, message: str) -> None:
+    if not holds:
+        raise UserError(message)
+
+
+def _check(c: Config) -> None:
+    need = _need
     for path, value in (
         ("data.size", c.data.size),
         ("data.threads", c.data.threads),
@@ -230,10 +267,7 @@ def _check(c: Config) -> None:
             0 <= value <= most,
             f"config.data.augment.{name} should be in 0..{most}, not {value:g}",
         )
-    need(
-        c.optim.learning_rate > 0,
-        f"config.optim.learning_rate should be positive, not {c.optim.learning_rate:g}",
-    )
+    _check_optim(c.optim)
     need(
         0 <= c.objective.rebalance <= 1,
         f"config.objective.rebalance should be in 0..1, not {c.objective.rebalance:g}",
@@ -262,6 +296,41 @@ def _check(c: Config) -> None:
         c.objective.name != "classification" or c.model.stride == 4,
         "config.objective.name=classification needs --config.model.stride=4: "
         "313 channels are carried at a quarter of the resolution",
+    )
+
+
+def _check_optim(o: Optim) -> None:
+    _need(
+        o.learning_rate > 0,
+        f"config.optim.learning_rate should be positive, not {o.learning_rate:g}",
+    )
+    for name, value in (
+        ("cosine_steps", o.cosine_steps), ("warmup_steps", o.warmup_steps),
+        ("weight_decay", o.weight_decay), ("clip", o.clip),
+    ):  # fmt: skip
+        _need(value >= 0, f"config.optim.{name} cannot be negative, not {value:g}")
+    for name, beta in (("beta1", o.beta1), ("beta2", o.beta2)):
+        _need(0 <= beta < 1, f"config.optim.{name} should be in 0..1, not {beta:g}")
+    for name, schedule, given in (
+        ("drops", "step", bool(o.drops)),
+        ("cosine_steps", "cosine", o.cosine_steps > 0),
+    ):
+        _need(
+            given == (o.schedule == schedule),
+            f"config.optim.schedule={schedule} and config.optim.{name} need each "
+            f"other; schedule is {o.schedule} and {name} is {getattr(o, name)!r}",
+        )
+    if o.drops:
+        first, _ = parse_drops(o.drops)[0]
+        _need(
+            first >= o.warmup_steps,
+            f"config.optim.drops={o.drops} begins before the "
+            f"config.optim.warmup_steps={o.warmup_steps} have passed",
+        )
+    _need(
+        o.schedule != "cosine" or o.warmup_steps < o.cosine_steps,
+        f"config.optim.warmup_steps={o.warmup_steps} leaves nothing of the "
+        f"config.optim.cosine_steps={o.cosine_steps}",
     )
 
 

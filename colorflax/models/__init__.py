@@ -5,13 +5,20 @@ batch normalisation use the statistics of the batch where `train` is set, over a
 devices of `axis` where that is not None, and their running averages otherwise.
 """
 
+import functools
+from collections.abc import Callable
+
 from flax import linen as nn
 
 from colorflax import config
 from colorflax.models.fusion import Fusion
+from colorflax.models.zhang import Zhang
 
 
 def build(settings: config.Model, channels: int) -> nn.Module:
     """The network that `settings` names, with `channels` channels in its head."""
-    networks = {"fusion": Fusion}
-    return networks[settings.name](channels=channels, stride=settings.stride)
+    networks: dict[str, Callable[..., nn.Module]] = {
+        "fusion": functools.partial(Fusion, stride=settings.stride),
+        "zhang": Zhang,
+    }
+    return networks[settings.name](channels=channels)

@@ -1,6 +1,5 @@
-"""The network of Colorful Image Colorization (arXiv 1603.08511, section 3, figure 2)."""
+"""The network of Colorful Image Colorization (arXiv 1603.08511, figure 2)."""
 
-import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
