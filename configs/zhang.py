@@ -11,9 +11,9 @@ crops of 176 px from 256, 450,000 steps of 40, Adam (0.9, 0.99) at 3e-5, 1e-5 fr
     python -m colorflax.main --config=configs/zhang.py:imagenet \\
         --workdir=runs/zhang --config.data.source=folder:/photos
 
-`regression` puts two numbers in place of the 313 bins, the paper's own comparison; words
-are separated by commas, as in `zhang.py:imagenet,regression`. The authors' weights need
-no training: python -m colorflax.published.
+`regression` puts two numbers in place of the 313 bins, the paper's own comparison;
+words are separated by commas, as in `zhang.py:imagenet,regression`. The authors'
+weights need no training: python -m colorflax.published.
 """
 
 from ml_collections import ConfigDict
@@ -71,12 +71,12 @@ def get_config(words: str = "") -> ConfigDict:
                 "clip": 0.0,
             },
             "train": {
-                "steps": 200,
+                "steps": 80,
                 "batch_size": 8,
                 "parallel": "jit",
-                "log_every": 20,
-                "eval_every": 100,
-                "save_every": 100,
+                "log_every": 10,
+                "eval_every": 40,
+                "save_every": 40,
                 "keep": 2,
             },
         }
