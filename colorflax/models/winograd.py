@@ -3,7 +3,7 @@
 XLA multiplies as often as the definition of a convolution says on a CPU. Here each 2x2
 square of the output costs 16 multiplications per pair of channels in place of 36, at
 the price of sums: it pays from some hundred channels on. The result is the same up to
-rounding, within about twice the error of the plain float32 sum.
+rounding.
 """
 
 import functools
