@@ -94,11 +94,12 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
             prior = census.shares(census.count(seen, settings.model.stride))
         about["prior"] = [float(share) for share in prior]
     known = np.array_equal(training.digests, validation.digests)
-    which = "the ones trained on" if known else "none of them trained on"
+    count = f"{len(validation)} photograph{'s' if len(validation) != 1 else ''}"
+    which = "trained on" if known else "not trained on"
     return Run(
         task=Colorization.build(settings, prior),
         about=about,
-        title=f"{len(validation)} photographs, {which}, at {settings.data.size} px",
+        title=f"{count}, {which}, at {settings.data.size} px",
         training_batches=training_batches,
         evaluation_batches=evaluation_batches,
     )
@@ -151,7 +152,7 @@ def _embed(
             )
         return ("stored", "stored"), _as_before(record, before)
     embedded = features.embed_photographs(
-        [(photo.sha256, photo.open) for side in sides for photo in side],
+        [(packed.identity(photo), photo.open) for side in sides for photo in side],
         choice,
         on_missing=settings.on_missing if before is None else "error",
     )

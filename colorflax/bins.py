@@ -30,6 +30,7 @@ CENTRES = np.array(
 CENTRES.setflags(write=False)
 #: 313.
 COUNT = len(CENTRES)
+STEP = 10  # ab units between neighbours
 
 _SIGMA = 5.0  # ab units; section 2.1 and section 2.2
 _NEAREST = 5

@@ -1,17 +1,23 @@
 """Checkpoints on disk. The only room that knows Orbax."""
 
 import dataclasses
+import functools
+import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
 
+from colorflax import seals
 from colorflax.errors import UserError
 
 _FOLDER = "checkpoints"
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +34,11 @@ class Checkpoints:
     """The checkpoints of one run: the newest few, and the best of those with a score.
 
     Saving happens in the background; a checkpoint appears under its final name only
-    when it is complete, so a run killed at any moment leaves whole ones.
+    when it is complete, so a run killed at any moment leaves whole ones. One that was
+    damaged later is set aside on opening, with a warning; the one before it counts.
+
+    Raises:
+        UserError: all that were saved are damaged.
     """
 
     def __init__(self, workdir: Path, *, keep: int):
@@ -39,8 +49,13 @@ class Checkpoints:
             keep_checkpoints_without_metrics=False,
         )
         newest = policies.LatestN(n=keep)
+        _set_aside(workdir)
+        root = (workdir / _FOLDER).absolute()
         self._manager = _open(
-            workdir / _FOLDER,
+            root,
+            async_options=ocp.AsyncOptions(
+                post_finalization_callback=functools.partial(_seal, root)
+            ),
             preservation_policy=policies.AnyPreservationPolicy([newest, best]),
             cleanup_tmp_directories=True,
         )
@@ -95,6 +110,9 @@ def load(path: Path) -> Saved:
     step = manager.latest_step() if step is None else step
     if step not in manager.all_steps():
         raise UserError(f"{path}: no complete checkpoint here")
+    # Before Orbax reads: it leaves reads behind that fail aloud after the first one.
+    if problem := seals.broken(root / str(step)):
+        raise _damaged(root / str(step), problem)
     try:
         items = ocp.args.Composite(
             about=ocp.args.JsonRestore(), state=_only_network(manager, step)
@@ -110,14 +128,18 @@ def load(path: Path) -> Saved:
 
 
 def remembered(workdir: Path) -> dict[str, Any] | None:
-    """The notes in the newest checkpoint of a run; None where nothing was saved yet."""
-    root = workdir / _FOLDER
-    if not root.is_dir():
-        return None
-    manager = _read(root)
-    step = manager.latest_step()
+    """The notes in the newest checkpoint of a run that is not damaged.
+
+    None where nothing was saved yet.
+
+    Raises:
+        UserError: all that were saved are damaged.
+    """
+    step, _ = _newest_sound(workdir)
     if step is None:
         return None
+    root = workdir / _FOLDER
+    manager = _read(root)
     try:
         items = ocp.args.Composite(about=ocp.args.JsonRestore())
         return dict(manager.restore(step, args=items)["about"])
@@ -132,7 +154,52 @@ def _read(root: Path) -> ocp.CheckpointManager:
     return _open(root, read_only=True, create=False, save_interval_steps=0)
 
 
-def _damaged(folder: Path, error: Exception) -> UserError:
+def _newest_sound(workdir: Path) -> tuple[int | None, dict[int, str]]:
+    """The newest step that is whole, and what is wrong with those after it."""
+    root = workdir / _FOLDER
+    if not root.is_dir():
+        return None, {}
+    manager = _read(root)
+    found = sorted(manager.all_steps(), reverse=True)
+    manager.close()
+    damaged: dict[int, str] = {}
+    for step in found:
+        problem = seals.broken(root / str(step))
+        if problem is None:
+            return step, damaged
+        damaged[step] = problem
+    if damaged:
+        raise UserError(
+            f"{root}: every checkpoint is damaged ({step}: {damaged[step]}); "
+            "begin again in another --workdir"
+        )
+    return None, {}
+
+
+def _set_aside(workdir: Path) -> None:
+    step, damaged = _newest_sound(workdir)
+    for bad, problem in damaged.items():
+        place = workdir / "damaged" / str(bad)
+        _log.warning(
+            "%s: the checkpoint of step %d is damaged (%s); going on from that of step "
+            "%d; the damaged one is in %s", workdir, bad, problem, step, place,
+        )  # fmt: skip
+        if jax.process_index() == 0:
+            shutil.rmtree(place, ignore_errors=True)
+            place.parent.mkdir(exist_ok=True)
+            (workdir / _FOLDER / str(bad)).rename(place)
+    if damaged and jax.process_count() > 1:
+        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
+
+
+def _seal(root: Path) -> None:
+    """Called by Orbax when a checkpoint is written but not yet under its name."""
+    if jax.process_index() == 0:
+        for folder in root.glob("*.orbax-checkpoint-tmp"):
+            seals.seal(folder)
+
+
+def _damaged(folder: Path, error: Exception | str) -> UserError:
     why = str(error).strip().split("\n")[0][:200]
     return UserError(
         f"{folder}: a damaged checkpoint ({why}); take another one in {folder.parent}"

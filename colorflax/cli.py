@@ -1,12 +1,15 @@
 """How a command starts and how it fails: one line on stderr, never a traceback."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 
+import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
+from colorflax import files
 from colorflax.errors import UserError
 
 
@@ -23,7 +26,15 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     ours.propagate = False
     if not ours.handlers:
         ours.addHandler(logging.StreamHandler(sys.stderr))
+    _remember_what_was_compiled()
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+
+
+def _remember_what_was_compiled() -> None:
+    """The next command of the same shapes starts without compiling."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(files.cache("compiled")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from absl import flags
 from PIL import Image, PngImagePlugin
 
@@ -19,6 +20,13 @@ _CHECKPOINT = flags.DEFINE_string(
 _OUT = flags.DEFINE_string("out", "colored", "folder for the coloured pictures (PNG)")
 _SIZE = flags.DEFINE_integer(
     "size", None, "px, the short side the network sees; that of training if not given"
+)
+_SAMPLES = flags.DEFINE_integer(
+    "samples", 0, "other plausible colourings written as well, the likeliest first", 0
+)
+_SEED = flags.DEFINE_integer("seed", 0, "of --samples", 0, 2**32 - 1)
+_CONFIDENCE = flags.DEFINE_boolean(
+    "confidence", False, "also write how sure the network is: white where it is"
 )
 
 
@@ -36,13 +44,34 @@ def main(argv: Sequence[str]) -> int:
         try:
             if isinstance(target, UserError):
                 raise target
-            _write(target, _png(colorizer, source))
+            _colour(colorizer, source, target)
         except UserError as error:
             cli.complain(error)
             failed += 1
         else:
             print(f"{files.shown(source)} -> {files.shown(target)}")
     return 1 if failed else 0
+
+
+def _colour(colorizer: predict.Colorizer, source: Path, target: Path) -> None:
+    """The coloured picture, and beside it what was asked for in addition."""
+    image = decode(source)
+    if _CONFIDENCE.value:
+        grey = np.round(255 * colorizer.confidence(image)).astype(np.uint8)
+        _write(_beside(target, "confidence"), _png(grey))
+    if _SAMPLES.value:
+        drawn = colorizer.samples(image, _SAMPLES.value, _SEED.value)
+        for i, picture in enumerate(drawn, start=1):
+            _write(_beside(target, f"sample-{i}"), _png(picture))
+    # Last, so that where it is nothing is missing.
+    _write(target, _png(colorizer(image)))
+
+
+def _beside(target: Path, what: str) -> Path:
+    path = target.with_suffix(f".{what}.png")
+    if _foreign(path):
+        raise UserError(f"{path}: is not written over; move it or take another --out")
+    return path
 
 
 def _write(target: Path, content: bytes) -> None:
@@ -54,12 +83,11 @@ def _write(target: Path, content: bytes) -> None:
         ) from None
 
 
-def _png(colorizer: predict.Colorizer, source: Path) -> bytes:
+def _png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    picture = Image.fromarray(colorizer(decode(source)))
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", f"colorflax {__version__}")
-    picture.save(buffer, "PNG", compress_level=3, pnginfo=text)
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3, pnginfo=text)
     return buffer.getvalue()
 
 

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from colorflax import splits
 from colorflax.errors import UserError
 
-STRIDES = {"fusion": (2, 4), "zhang": (4,)}
+STRIDES = {"fusion": (2, 4), "simple": (1, 2, 4), "zhang": (4,)}
 """Where the head of each network can stop; the first is its paper's."""
 
 STEERED = frozenset({"fusion"})
@@ -28,7 +28,7 @@ STEERED = frozenset({"fusion"})
 class Model:
     """Which network, and at which stride its head stops."""
 
-    name: Literal["fusion", "zhang"]
+    name: Literal["fusion", "simple", "zhang"]
     stride: int  # pixels of the photograph per pixel of the head, see STRIDES
 
 

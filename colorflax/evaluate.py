@@ -1,11 +1,12 @@
 """One exact pass over a split: every photograph counted once."""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 
+from colorflax.metrics import AB_PEAK
 from colorflax.steps import HostBatch, Lane
 
 
@@ -19,19 +20,45 @@ def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> dict[str, 
     return {name: math.fsum(column) / len(column) for name, column in columns.items()}
 
 
+class _Row(NamedTuple):
+    """How the table shows a number of the task."""
+
+    name: str
+    label: str
+    form: str  # of both numbers
+    compare: Callable[[float, float], str]  # with grey's
+
+
+def _times(ours: float, grey: float) -> str:
+    return f"{ours / grey:.2f} times"
+
+
+def _more(ours: float, grey: float) -> str:
+    return f"{ours - grey:+.2f}"
+
+
+def _points(ours: float, grey: float) -> str:
+    return f"{100 * (ours - grey):+.1f} points"
+
+
+_ROWS = (
+    _Row("mse", "MSE of ab, (ab/127)^2", ".5f", _times),
+    _Row("psnr", "PSNR of RGB, dB", ".2f", _more),
+    _Row("ab_psnr", f"PSNR of ab, dB, peak {AB_PEAK:g}", ".2f", _more),
+    _Row("within_5", "Pixels within 5 ab units", ".1%", _points),
+    _Row("within_10", "Pixels within 10 ab units", ".1%", _points),
+    _Row("larger_channel_agreement", "Keras 'accuracy' *", ".1%", _points),
+)
+
+
 def table(numbers: Mapping[str, float], title: str) -> str:
-    """The two scores beside those of leaving the photographs grey."""
-    mse, grey_mse = numbers["mse"], numbers["grey_mse"]
-    if grey_mse < 1e-6:  # a tenth of a unit of ab
+    """The scores beside those of leaving the photographs grey."""
+    if numbers["grey_mse"] < 1e-6:  # a tenth of a unit of ab
         return f"{title}: they are grey, so there is no colour to compare with"
-    psnr, grey_psnr = numbers["psnr"], numbers["grey_psnr"]
-    return "\n".join(
-        (
-            title,
-            f"{'':26}{'colorflax':>11}{'left grey':>11}",
-            f"{'MSE of ab, (ab/127)^2':26}{mse:11.5f}{grey_mse:11.5f}"
-            f"   {mse / grey_mse:.2f} times",
-            f"{'PSNR of RGB, dB':26}{psnr:11.2f}{grey_psnr:11.2f}"
-            f"   {psnr - grey_psnr:+.2f}",
-        )
-    )
+    lines = [title, f"{'':26}{'colorflax':>11}{'left grey':>11}"]
+    for row in _ROWS:
+        ours, grey = numbers[row.name], numbers["grey_" + row.name]
+        scores = f"{row.label:26}{ours:11{row.form}}{grey:11{row.form}}"
+        lines.append(f"{scores}   {row.compare(ours, grey)}")
+    lines.append("* share of pixels where the larger of a, b is the same")
+    return "\n".join(lines)

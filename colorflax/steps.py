@@ -80,7 +80,14 @@ def lane(
             shares = {k: v.reshape(n, -1, *v.shape[1:]) for k, v in batch.items()}
             return mapped(state, put(shares))
 
-    init = jax.jit(lambda batch: task.init(key, batch), out_shardings=everywhere)
+    init = jax.jit(
+        lambda batch: task.init(key, batch),
+        out_shardings=everywhere,
+        # It runs once; for random numbers LLVM would take seconds to save no time.
+        compiler_options={"xla_backend_optimization_level": 1}
+        if mesh.devices.flat[0].platform == "cpu"
+        else None,
+    )
     look = functools.partial(
         jax.jit, in_shardings=(everywhere, split), out_shardings=everywhere
     )

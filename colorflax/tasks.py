@@ -108,15 +108,22 @@ class Colorization:
     def eval_step(
         self, state: TrainState, batch: Batch
     ) -> dict[str, Float[Array, " b"]]:
-        """MSE of ab and PSNR of the 8-bit picture, of the output and of grey."""
+        """How near ab and the 8-bit picture are, of the output and of grey."""
         L, truth = split(batch["rgb"])
         photograph = batch["rgb"].astype(jnp.float32) / 255
         ab = self.predict(state.variables, L, batch.get("embedding"))
-        numbers = {}
+        numbers: dict[str, jax.Array] = {}
         for prefix, guess in (("", ab), ("grey_", jnp.zeros_like(ab))):
             picture = paint(L, guess).astype(jnp.float32) / 255
-            numbers[prefix + "mse"] = metrics.ab_mse(guess, truth)
-            numbers[prefix + "psnr"] = metrics.psnr(picture, photograph)
+            agreement = metrics.larger_channel_agreement(guess, truth)
+            numbers |= {
+                prefix + "mse": metrics.ab_mse(guess, truth),
+                prefix + "psnr": metrics.psnr(picture, photograph),
+                prefix + "ab_psnr": metrics.ab_psnr(guess, truth),
+                prefix + "within_5": metrics.share_within(guess, truth, 5.0),
+                prefix + "within_10": metrics.share_within(guess, truth, 10.0),
+                prefix + "larger_channel_agreement": agreement,
+            }
         return numbers
 
     def render(self, state: TrainState, batch: Batch) -> UInt8[Array, "b h w3 3"]:

@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from colorflax import files
+
+# tensorboardX imports PyTorch where it finds it, for seconds, only to name a type.
+_HIDE = "torch" not in sys.modules
+if _HIDE:
+    sys.modules["torch"] = None  # type: ignore[assignment]
+from tensorboardX import SummaryWriter  # noqa: E402
+
+if _HIDE:
+    del sys.modules["torch"]
 
 
 class Writers:

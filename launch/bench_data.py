@@ -1,12 +1,13 @@
 """Decoding beside PyTorch's DataLoader, and how long a training step waits for it.
 
-    python -m launch.bench data --photos=DIR
+    python -m launch.bench data --photos=DIR [--records=DIR]
 
 Both do the same work: read a file, resize its short side, crop at random, mirror, and
 collect uint8 batches. Each contestant runs alone, a round at a time in turn, from a
 cold start of its workers; they are warmed up, their buffers drained, then timed.
 """
 
+import collections
 import dataclasses
 import importlib.util
 import os
@@ -22,7 +23,7 @@ from absl import flags
 from PIL import Image
 
 from colorflax import config, steps
-from colorflax.data import photographs, pipeline
+from colorflax.data import packed, photographs, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
 from colorflax.tasks import Colorization
@@ -30,6 +31,9 @@ from configs import fusion
 
 _PHOTOS = flags.DEFINE_string(
     "photos", None, "data: folder of photographs; the built-in ones if not given"
+)
+_RECORDS = flags.DEFINE_string(
+    "records", None, "data: the same photographs as colorflax.prepare packed them"
 )
 _PARALLEL = flags.DEFINE_integer(
     "parallel", os.cpu_count() or 1, "data: threads or workers of each contestant", 1
@@ -52,20 +56,24 @@ def bench_data(rounds: int) -> None:
     )
     n = _PARALLEL.value
 
-    def ours(threads: int, workers: int) -> Contestant:
+    def ours(source: Photographs, threads: int, workers: int) -> Contestant:
         changed = dataclasses.replace(settings, threads=threads, workers=workers)
         return lambda: pipeline.training_batches(
-            photos, None, changed, seed=0, batch_size=_BATCH
+            source, None, changed, seed=0, batch_size=_BATCH
         )
 
-    # A source of another kind, such as records:, is one more line here.
     contestants: dict[str, Contestant] = {
-        f"colorflax, {n} threads": ours(threads=n, workers=0),
-        f"colorflax, {n} workers": ours(threads=1, workers=n),
+        f"folder, {n} threads": ours(photos, threads=n, workers=0),
+        f"folder, {n} workers": ours(photos, threads=1, workers=n),
     }
+    if _RECORDS.value:
+        records = packed.find(Path(_RECORDS.value))
+        contestants[f"records, {n} threads"] = ours(records, threads=n, workers=0)
     contestants |= _torch(photos, n)
     rates = _rates(contestants, min(rounds, 3))
     print(f"{_kinds(photos)}, short side {_SHORT_SIDE}, crop {_SIZE}, batch {_BATCH}")
+    if _RECORDS.value:
+        print(f"  records: {_kinds(records)}")
     print("  photographs per second; as a multiple of the DataLoader and with draft")
     references = [rates.get(name) for name in _names(n)]
     for name, rate in rates.items():
@@ -82,14 +90,16 @@ def bench_data(rounds: int) -> None:
 
 
 def _kinds(photos: Photographs) -> str:
-    sides = []
+    sides, formats = [], collections.Counter[str]()
     for photo in photos[:200]:
         with Image.open(photo.read().picture) as image:
             sides.append(min(image.size))
-    jpeg = sum(p.read().name.lower().endswith((".jpg", ".jpeg")) for p in photos)
+            formats[image.format or "?"] += 1
+    kinds = ", ".join(f"{n} {name}" for name, n in formats.most_common())
     typical = statistics.median(sides)
     return (
-        f"{len(photos)} photographs ({jpeg} JPEG), median short side {typical:.0f} px"
+        f"{len(photos)} photographs, median short side {typical:.0f} px "
+        f"(of the first {len(sides)}: {kinds})"
     )
 
 

@@ -17,6 +17,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 _CACHE = tempfile.TemporaryDirectory(prefix="colorflax-tests-")
 os.environ["COLORFLAX_CACHE"] = _CACHE.name
 os.environ["KERAS_HOME"] = os.path.join(_CACHE.name, "keras")
+# What one test compiles the next one finds, also in another process.
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(_CACHE.name, "compiled")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 import jax
 import numpy as np
@@ -24,6 +28,15 @@ import pytest
 from PIL import Image
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+_LONGEST = ("test_readme", "test_colorize", "test_train", "test_features", "test_steps")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no worker is left alone with one at the end."""
+    rank = {name: i for i, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest.fixture(scope="session")

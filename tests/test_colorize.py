@@ -14,35 +14,45 @@ import pytest
 from PIL import Image
 from skimage import color as oracle
 
-from colorflax import assemble, config, predict, train
+from colorflax import assemble, config, features, models, predict, train
 from colorflax.data import photographs, views
 from colorflax.data.decode import decode
 from colorflax.errors import UserError
-from configs import fusion
+from configs import fusion, simple
 
 ROOT = Path(__file__).parent.parent
 
 
-def _run(photos: str, workdir: Path, words: str = "", features_name: str = "none"):
-    values = fusion.get_config(words).to_dict()
-    values["features"].update(name=features_name, weights="random")
-    values["data"].update(source=f"folder:{photos}", size=32, short_side=32)
+def _settings(photos: str, words: str = "") -> config.Config:
+    values = simple.get_config(words).to_dict()
+    values["data"].update(
+        source=f"folder:{photos}", train_split="train", size=32, short_side=32
+    )
     values["train"].update(steps=2, batch_size=8)
-    settings = config.parse(values)
+    return config.parse(values)
+
+
+def _run(settings: config.Config, workdir: Path) -> Path:
     train.train(assemble.assemble(settings, workdir), settings, workdir)
     return workdir
 
 
 @pytest.fixture(scope="module")
 def run(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _run(photos, tmp_path_factory.mktemp("run"))
+    return _run(_settings(photos), tmp_path_factory.mktemp("run"))
 
 
-@pytest.mark.parametrize("words", ["", "classification"])
+@pytest.fixture(scope="module")
+def bins_run(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = _settings(photos, "classification")
+    return _run(settings, tmp_path_factory.mktemp("bins"))
+
+
+@pytest.mark.parametrize("objective", ["regression", "classification"])
 def test_luminance_is_kept_and_colour_is_not_grey(
-    photos: str, tmp_path: Path, words: str
+    run: Path, bins_run: Path, objective: str
 ) -> None:
-    colorizer = predict.load(_run(photos, tmp_path, words))
+    colorizer = predict.load(run if objective == "regression" else bins_run)
     # As vivid as no network is: everything must be fitted into sRGB.
     strong = jax.tree.map(lambda x: 20 * x, colorizer.saved.variables)
     for variables in (colorizer.saved.variables, strong):
@@ -89,9 +99,19 @@ def test_colorizing_is_what_evaluation_measured(run: Path) -> None:
 
 
 def test_embedding_is_used_and_its_weights_are_checked(
-    photos: str, tmp_path: Path
+    photos: str, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workdir = _run(photos, tmp_path, features_name="inception_resnet_v2")
+    """The fusion network, narrowed, steered by the smallest backbone."""
+    monkeypatch.setitem(
+        features.BACKBONES, "inception_resnet_v2", features.BACKBONES[tiny]
+    )
+    narrow = tuple((8, stride) for _, stride in models.fusion._ENCODER)
+    monkeypatch.setattr(models.fusion, "_ENCODER", narrow)
+    values = fusion.get_config().to_dict()
+    values["features"]["weights"] = "random"
+    values["data"].update(source=f"folder:{photos}", size=32, short_side=32)
+    values["train"].update(steps=2, batch_size=8)
+    workdir = _run(config.parse(values), tmp_path)
     colorizer = predict.load(workdir)
     image = Image.effect_noise((40, 40), 80).convert("RGB")
     before = colorizer(image)
@@ -166,6 +186,49 @@ def test_nothing_is_written_over_but_our_own(run: Path, tmp_path: Path) -> None:
     assert "--out is this folder itself" in done.stderr
 
 
+def test_confidence_and_samples(bins_run: Path, tmp_path: Path) -> None:
+    """The likeliest first, others by another seed, never over a stranger's file."""
+    photo = tmp_path / "old.png"
+    Image.effect_noise((50, 40), 80).save(photo)
+    flags = [f"--checkpoint={bins_run}", "--samples=2", "--confidence", photo]
+    for out in ("one", "again"):
+        done = _command(f"--out={tmp_path / out}", *flags)
+        assert done.returncode == 0, done.stderr
+    written = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    assert set(written) == {
+        "old.png", "old.confidence.png", "old.sample-1.png", "old.sample-2.png"
+    }  # fmt: skip
+    assert all((tmp_path / "again" / k).read_bytes() == v for k, v in written.items())
+    assert len(set(written.values())) == 4
+    assert decode(tmp_path / "one" / "old.confidence.png").size == (50, 40)
+    colorizer = predict.load(bins_run)
+    image = decode(photo)
+    first, second = colorizer.samples(image, 2)
+    np.testing.assert_array_equal(first, decode(tmp_path / "one" / "old.sample-1.png"))
+    assert not np.array_equal(next(colorizer.samples(image, 2, seed=1)), first)
+    for picture in (first, second):
+        L = [oracle.rgb2lab(np.asarray(x))[..., 0] for x in (image, picture)]
+        assert np.abs(L[0] - L[1]).max() / 100 <= 1 / 255
+    sure = colorizer.confidence(image)
+    assert sure.shape == (40, 50)
+    assert 0 <= sure.min() < sure.max() < 0.5  # two steps of training
+    (tmp_path / "one" / "old.sample-2.png").write_text("somebody's notes")
+    (tmp_path / "one" / "old.png").unlink()
+    done = _command(f"--out={tmp_path / 'one'}", *flags)
+    assert done.returncode == 1
+    assert "old.sample-2.png: is not written over" in done.stderr
+    assert not (tmp_path / "one" / "old.png").exists()
+
+
+def test_regression_has_nothing_to_draw_from(run: Path) -> None:
+    colorizer = predict.load(run)
+    image = Image.new("L", (20, 20))
+    with pytest.raises(UserError, match="trained with regression"):
+        next(colorizer.samples(image, 1))
+    with pytest.raises(UserError, match="trained with regression"):
+        colorizer.confidence(image)
+
+
 @pytest.mark.parametrize("mode", ["L", "1", "LA", "RGBA", "P", "CMYK", "I;16", "F"])
 def test_any_mode(run: Path, mode: str) -> None:
     image = Image.effect_noise((40, 30), 80)
@@ -211,8 +274,6 @@ def test_bad_commands_end_in_one_line(
     assert message in done.stderr
 
 
-# Orbax leaves reads behind that fail after the first failure has been reported.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_damaged_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
@@ -238,7 +299,7 @@ def test_twelve_megapixels_in_two_gib(run: Path, tmp_path: Path) -> None:
         before = peak()
         colorizer = predict.load({str(run)!r})
         files.write(Path({str(tmp_path)!r}) / "large.png",
-                    colorize._png(colorizer, Path({str(photo)!r})))
+                    colorize._png(colorizer(colorize.decode(Path({str(photo)!r})))))
         print(peak() - before)
     """)
     done = subprocess.run(

@@ -2,14 +2,18 @@
 
 import hashlib
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from colorflax import features, files
+from colorflax import features, files, prepare
+from colorflax.data import packed, photographs
 from colorflax.errors import UserError
 from colorflax.features import embeddings
+from colorflax.preparation import audit, download, packing, reencode
+from colorflax.preparation import run as preparation
 
 
 class Album:
@@ -169,3 +173,57 @@ def test_vectors_of_other_weights_under_the_same_name_are_not_mixed(tiny, tmp_pa
     )
     assert sorted(album.opened) == [0, 1, 2]
     assert second.fingerprint == first.fingerprint
+
+
+def test_embeddings_in_records_are_those_made_on_the_fly(tiny, tmp_path, photos):
+    """Packed beside the photograph as float16, or computed from the file itself."""
+    job = preparation.Job(
+        names=[photos],
+        out=tmp_path / "packed",
+        audit_only=False,
+        threads=2,
+        form=reencode.Format(short_side=16),
+        packing=packing.Packing(),
+        thresholds=audit.Thresholds(min_side=16, min_spread=0.0),
+        limits=download.Limits(),
+        embedding={"features": tiny},
+        embedder=prepare.Features(features=tiny, features_weights="random").load,
+    )
+    assert preparation.run(job)
+    records = packed.find(tmp_path / "packed")
+    files = photographs.folder(Path(photos))
+    assert len(records) == len(files) == 12
+    fresh = features.embed_photographs(
+        [(packed.identity(photo), photo.open) for photo in files],
+        random_choice(tiny),
+        cache_dir=tmp_path / "cache",
+    )
+    backbone = {"name": tiny, "weights": "random:0", "fingerprint": fresh.fingerprint}
+    assert packed.backbone(records) == backbone
+    stored = np.stack([photo.read().embedding for photo in records])
+    order = {photo.sha256: i for i, photo in enumerate(files)}
+    expected = fresh.vectors[[order[photo.sha256] for photo in records]]
+    np.testing.assert_allclose(stored, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_a_smaller_copy_is_another_picture(tmp_path, photos):
+    """What was computed from the file never passes for what its record shows."""
+    keys = []
+    for side in (16, 20):
+        out = tmp_path / str(side)
+        job = preparation.Job(
+            names=[photos],
+            out=out,
+            audit_only=False,
+            threads=2,
+            form=reencode.Format(short_side=side),
+            packing=packing.Packing(),
+            thresholds=audit.Thresholds(min_side=16, min_spread=0.0),
+            limits=download.Limits(),
+            embedding={},
+            embedder=None,
+        )
+        assert preparation.run(job)
+        keys += [packed.identity(photo) for photo in packed.find(out)]
+    keys += [packed.identity(photo) for photo in photographs.folder(Path(photos))]
+    assert len(set(keys)) == 3 * 12

@@ -24,13 +24,23 @@ def test_mean_over_examples_not_batches() -> None:
 
 
 def test_table_names_the_baseline() -> None:
-    numbers = {"mse": 0.01, "grey_mse": 0.04, "psnr": 30.0, "grey_psnr": 22.5}
-    text = evaluate.table(numbers, "7 photographs")
-    title, header, mse, psnr = text.split("\n")
+    pairs = {  # ours, grey's, and what the table makes of them
+        "mse": (0.01, 0.04, ["0.01000", "0.04000", "0.25", "times"]),
+        "psnr": (30.0, 22.5, ["30.00", "22.50", "+7.50"]),
+        "ab_psnr": (40.0, 41.0, ["40.00", "41.00", "-1.00"]),
+        "within_5": (0.75, 0.5, ["75.0%", "50.0%", "+25.0", "points"]),
+        "within_10": (1.0, 0.875, ["100.0%", "87.5%", "+12.5", "points"]),
+        "larger_channel_agreement": (0.25, 0.5, ["25.0%", "50.0%", "-25.0", "points"]),
+    }
+    numbers = {name: ours for name, (ours, _, _) in pairs.items()}
+    numbers |= {f"grey_{name}": grey for name, (_, grey, _) in pairs.items()}
+    title, header, *rows, note = evaluate.table(numbers, "7 photographs").split("\n")
     assert title == "7 photographs"
     assert header.split() == ["colorflax", "left", "grey"]
-    assert mse.split()[-4:] == ["0.01000", "0.04000", "0.25", "times"]
-    assert psnr.split()[-3:] == ["30.00", "22.50", "+7.50"]
+    for row, (_, _, shown) in zip(rows, pairs.values(), strict=True):
+        assert row.split()[-len(shown) :] == shown
+    assert "Keras 'accuracy' *" in rows[-1]
+    assert "larger of a, b is the same" in note
 
 
 @pytest.mark.parametrize("grey", [0.0, 1e-9])

@@ -25,6 +25,7 @@ from colorflax.errors import UserError
 from configs import fusion
 
 ROOT = Path(__file__).parent.parent
+ENV = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 
 
 def _settings(photos: str, **changes: Any) -> config.Config:
@@ -126,6 +127,29 @@ def test_resuming_equals_no_interruption(
 def _equal(one: Path, other: Path) -> None:
     a, b = (checkpoint.load(d / "checkpoints" / "6").variables for d in (one, other))
     jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    finished: Path, photos: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    workdir = tmp_path / "copy"
+    shutil.copytree(finished, workdir)
+    largest = max(
+        (p for p in (workdir / "checkpoints" / "6").rglob("*") if p.is_file()),
+        key=lambda p: p.stat().st_size,
+    )
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    _train(_settings(photos), workdir)
+    assert "step 6 is damaged" in caplog.text
+    assert "going on from that of step 4" in caplog.text
+    assert (workdir / "damaged" / "6").is_dir()
+    _equal(finished, workdir)
+    for folder in (workdir / "checkpoints").iterdir():
+        (folder / "state" / "_METADATA").unlink()
+    with pytest.raises(UserError, match="every checkpoint is damaged"):
+        _train(_settings(photos), workdir)
 
 
 def test_a_finished_run_is_not_run_again(
@@ -230,7 +254,7 @@ def test_killed_run_ends_in_the_same_bits(photos: str, tmp_path: Path) -> None:
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,
-            env=_env(tmp_path / "compiled"),
+            env=ENV,
         ) as process:
             assert process.stderr is not None
             for line in process.stderr:
@@ -243,7 +267,7 @@ def test_killed_run_ends_in_the_same_bits(photos: str, tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env=_env(tmp_path / "compiled"),
+        env=ENV,
         check=True,
     )
     assert "going on from step" in done.stderr
@@ -253,20 +277,12 @@ def test_killed_run_ends_in_the_same_bits(photos: str, tmp_path: Path) -> None:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        env=_env(tmp_path / "compiled"),
+        env=ENV,
     )
     _equal(straight, tmp_path)
     assert re.search(r"MSE of ab.*\d\.\d{5} +\d\.\d{5}", done.stdout)
     assert "grey" in done.stdout
     assert f"--checkpoint={tmp_path}" in done.stdout
-
-
-def _env(cache: Path) -> dict[str, str]:
-    """Two devices, and what one process compiled the next one finds."""
-    return os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-    }
 
 
 @pytest.mark.parametrize(
@@ -286,7 +302,7 @@ def test_bad_commands_end_in_one_line(
 ) -> None:
     done = subprocess.run(
         [*_command(photos, tmp_path), *flags],
-        cwd=ROOT, capture_output=True, text=True, env=_env(tmp_path),
+        cwd=ROOT, capture_output=True, text=True, env=ENV,
     )  # fmt: skip
     assert done.returncode in (1, 2)
     assert not done.stdout

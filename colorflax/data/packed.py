@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from colorflax.data.photographs import Content, Photographs, digests
+from colorflax.data.photographs import Content, Photograph, Photographs, digests
 from colorflax.data.records import Records
 from colorflax.errors import UserError
 
@@ -49,6 +51,18 @@ def backbone(photos: Photographs) -> dict[str, str] | None:
     if made is None:
         return None
     return {key: str(made[key]) for key in ("name", "weights", "fingerprint")}
+
+
+def identity(photo: Photograph) -> str:
+    """SHA-256 that tells apart what is shown, for what is computed from it and kept.
+
+    A record has the hash of the file it was made from, and shows a smaller copy.
+    """
+    if not isinstance(photo.source, Packed):
+        return photo.sha256
+    settings = _records(photo.source.folder).about.get("settings")
+    made = f"{photo.sha256} {json.dumps(settings, sort_keys=True)}"
+    return hashlib.sha256(made.encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from flax import linen as nn
 
 from colorflax import config
 from colorflax.models.fusion import Fusion
+from colorflax.models.simple import Simple
 from colorflax.models.zhang import Zhang
 
 
@@ -19,6 +20,7 @@ def build(settings: config.Model, channels: int) -> nn.Module:
     """The network that `settings` names, with `channels` channels in its head."""
     networks: dict[str, Callable[..., nn.Module]] = {
         "fusion": functools.partial(Fusion, stride=settings.stride),
+        "simple": functools.partial(Simple, stride=settings.stride),
         "zhang": Zhang,
     }
     return networks[settings.name](channels=channels)

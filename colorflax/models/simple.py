@@ -1,0 +1,49 @@
+"""The smallest network: plain convolutions that learn one photograph by heart."""
+
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from colorflax.resample import repeat
+
+_ENCODER = ((8, 2), (8, 1), (16, 1), (16, 2), (32, 1), (32, 2))  # features, stride
+_DECODER = ((32, 4), (16, 2))  # features, stride after the doubling before them
+
+
+class Simple(nn.Module):
+    """Six convolutions down to 1/8, then nearest-neighbour doublings back up.
+
+    The "alpha" network of the tutorial "Colorizing B&W Photos with Neural Networks"
+    (E. Wallner, 2017): 32,202 parameters with two channels at stride 1. Sizes that
+    eight does not divide are rounded up inside and cropped on the way out.
+
+    Attributes:
+        channels: of the head, which is linear: the objective says what it means.
+        stride: 1 as in the tutorial; 2 or 4 leaves out the last stages of the decoder.
+    """
+
+    channels: int
+    stride: int = 1
+
+    @nn.compact
+    def __call__(
+        self,
+        L: Float[Array, "b h w 1"],
+        embedding: None = None,
+        *,
+        train: bool = False,
+        axis: str | None = None,
+    ) -> Float[Array, "b h_s w_s {self.channels}"]:
+        """L in [0, 100] -> the head, at ceil(h / stride) x ceil(w / stride)."""
+        del embedding, train, axis  # a photograph's L is all that matters here
+        x = L / 50 - 1
+        for features, stride in _ENCODER:
+            x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
+
+        h, w = L.shape[1:3]
+        for features, stride in _DECODER:
+            if stride >= self.stride:
+                x = repeat(x, 2, (-(-h // stride), -(-w // stride)))
+                x = nn.relu(nn.Conv(features, (3, 3))(x))
+        if self.stride == 1:
+            x = repeat(x, 2, (h, w))
+        return nn.Conv(self.channels, (3, 3), name="head")(x)

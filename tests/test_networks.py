@@ -1,0 +1,48 @@
+"""The README's table of networks is computed, and by the right rule."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from colorflax import config
+from launch import networks
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_readme_has_the_table_of_the_command() -> None:
+    shown = re.search(r"(?:^\| .*\n)+", README.read_text(), re.MULTILINE)
+    assert shown, "README.md has no table"
+    assert shown[0].strip() == networks.table(), "paste: python -m launch.networks"
+
+
+def test_every_network_has_a_row() -> None:
+    rows = networks.table().split("\n")[2:]
+    assert [row.split("|")[1].strip() for row in rows] == list(config.STRIDES)
+
+
+@pytest.mark.parametrize("size", [8, 24])
+def test_flops_are_two_for_each_multiply_add(size: int) -> None:
+    """Counted by hand for the simplest network, without what falls on the padding."""
+
+    def taps(n: int, stride: int) -> int:
+        """How many of 3 neighbours lie inside, over all outputs of one axis."""
+        before = 1 if stride == 1 else 0  # halving, SAME pads an even side at its end
+        centres = range(0, n, stride)
+        return sum(0 <= c - before + k < n for c in centres for k in range(3))
+
+    layers = [  # side, stride, channels in, channels out
+        (8, 2, 1, 8), (4, 1, 8, 8), (4, 1, 8, 16), (4, 2, 16, 16), (2, 1, 16, 32),
+        (2, 2, 32, 32), (2, 1, 32, 32), (4, 1, 32, 16), (8, 1, 16, 2),
+    ]  # fmt: skip
+    products = outputs = 0
+    for eighths, stride, c_in, c_out in layers:
+        side = eighths * size // 8
+        products += taps(side, stride) ** 2 * c_in * c_out
+        outputs += (side // stride) ** 2 * c_out
+    parameters, flops = networks.Network.named("simple").cost(size)
+    # Beside the convolutions: a bias and a ReLU per output, the scaling of L.
+    biases, rectified = outputs, outputs - 2 * size**2
+    assert flops == 2 * products + biases + rectified + 2 * size**2
+    assert parameters == sum(9 * i * o + o for *_, i, o in layers)
