@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, census, checkpoint, config, features, scenes
+from colorflax import __version__, census, checkpoint, config, features, rules, scenes
 from colorflax.data import labels, library, packed, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
@@ -48,7 +48,7 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     Raises:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
     """
-    config.check_devices(settings, jax.device_count(), jax.process_count())
+    rules.check_devices(settings, jax.device_count(), jax.process_count())
     before = checkpoint.remembered(workdir)
     if before is not None:
         began = config.parse(before["config"]).to_dict()
