@@ -29,7 +29,7 @@ _FREE = {
     "train": {"steps", "log_every", "eval_every", "save_every", "keep", "parallel"},
     "data": {"threads", "workers", "max_bad_percent"},
 }
-_PRIOR_VIEWS = 1_000
+_PRIOR_VIEWS, _VIEWS_OF_EACH = 1_000, 25  # at most
 
 
 class Run(NamedTuple):
@@ -98,8 +98,9 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
         elif settings.objective.prior:
             prior = census.read(Path(settings.objective.prior))
         else:
-            views = -(-_PRIOR_VIEWS // settings.train.batch_size)
-            seen = itertools.islice(training_batches(0), views)
+            views = min(_PRIOR_VIEWS, _VIEWS_OF_EACH * len(training))
+            batches = -(-views // settings.train.batch_size)
+            seen = itertools.islice(training_batches(0), batches)
             prior = census.shares(census.count(seen, settings.model.stride))
         about["prior"] = [float(share) for share in prior]
     known = np.array_equal(training.digests, validation.digests)

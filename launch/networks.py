@@ -69,10 +69,10 @@ def table() -> str:
             name, f"{parameters:,}", *(f"{flops / 1e9:.2f}" for _, flops in costs),
             f"{network.channels} channels at stride {stride}", others, needs,
         ])  # fmt: skip
-    return _markdown(rows, right={1, 2, 3})
+    return markdown(rows, right={1, 2, 3})
 
 
-def _markdown(rows: list[list[str]], right: set[int]) -> str:
+def markdown(rows: list[list[str]], right: set[int]) -> str:
     """A table with its header in the first row; the columns `right` end together."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
