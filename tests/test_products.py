@@ -65,7 +65,7 @@ def test_product(network: str, objective: str, quick: None) -> None:
     assert all(jax.tree.leaves(moved)), moved
 
     numbers = jax.eval_shape(task.eval_step, trained, batch)
-    assert {f"grey_{task.score}", task.score} <= numbers.keys()
+    assert {f"grey_{name}" for name in task.scores} | set(task.scores) == set(numbers)
     assert {number.shape for number in numbers.values()} == {(2,)}
     L = jax.ShapeDtypeStruct((2, 17, 9, 1), np.float32)
     embedding = batch.get("embedding")
