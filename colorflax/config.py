@@ -7,7 +7,7 @@ unit. What is misspelt, missing, of the wrong type or impossible in combination 
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from ml_collections import ConfigDict
@@ -15,19 +15,27 @@ from ml_collections import ConfigDict
 from colorflax import splits
 from colorflax.errors import UserError
 
-STRIDES = {"fusion": (2, 4), "simple": (1, 2, 4)}
+STRIDES = {"fusion": (2, 4), "iizuka": (2, 4), "simple": (1, 2, 4)}
 """Where the head of each network can stop; the first is its paper's."""
 
 STEERED = frozenset({"fusion"})
 """The networks that take an embedding."""
+
+CLASSIFYING = frozenset({"iizuka"})
+"""The networks that can learn to name the scene as well."""
+
+_LABELLED = {"folders": "folder:DIR", "label": "tfds:NAME"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
     """Which network, and at which stride its head stops."""
 
-    name: Literal["fusion", "simple"]
+    name: Literal["fusion", "iizuka", "simple"]
     stride: int  # pixels of the photograph per pixel of the head, see STRIDES
+    global_size: int = 224  # px, iizuka: the square that its global features come from
+    scene_weight: float = 0.0  # iizuka: of the cross-entropy of the scene's name, in
+    # nats, beside the cost of the colours; 0 learns no names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,8 @@ class Data:
     augment: Augment
     threads: int  # decoding at the same time in this process
     workers: int  # decoding processes; 0 decodes in this one
+    labels: Literal["none", "folders", "label"] = "none"  # a scene's name: that of the
+    # first folder below DIR, or the feature `label` of a dataset of TFDS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -255,6 +265,11 @@ def _check(c: Config) -> None:
         "set --config.features.name=none",
     )
     need(
+        c.model.global_size >= 1,
+        f"config.model.global_size should be at least 1, not {c.model.global_size}",
+    )
+    _check_scenes(c, need)
+    need(
         0 < c.objective.scale <= 1000,
         f"config.objective.scale should be in 0..1000, not {c.objective.scale:g}",
     )
@@ -262,6 +277,29 @@ def _check(c: Config) -> None:
         c.objective.name != "classification" or c.model.stride == 4,
         "config.objective.name=classification needs --config.model.stride=4: "
         "313 channels are carried at a quarter of the resolution",
+    )
+
+
+def _check_scenes(c: Config, need: Callable[[bool, str], None]) -> None:
+    weight, labels = c.model.scene_weight, c.data.labels
+    need(
+        weight >= 0, f"config.model.scene_weight should not be negative, not {weight:g}"
+    )
+    need(
+        (weight > 0) == (labels != "none"),
+        f"config.model.scene_weight={weight:g} and config.data.labels={labels} do not "
+        "go together: scenes are learnt with a weight and labels, or not at all",
+    )
+    need(
+        weight == 0 or c.model.name in CLASSIFYING,
+        f"config.model.name={c.model.name} does not name scenes; "
+        "set --config.model.scene_weight=0 --config.data.labels=none",
+    )
+    place = _LABELLED.get(labels, "")
+    need(
+        c.data.source.startswith(place.partition(":")[0]),
+        f"config.data.labels={labels} needs --config.data.source={place}; "
+        f"{c.data.source} has no such labels",
     )
 
 

@@ -1,19 +1,17 @@
 """The loop: evaluate, save, take the next batch, step, log. It knows a task only."""
 
 import contextlib
-import itertools
 import math
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from colorflax import config, evaluate, sharding, signals, steps
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
 from colorflax.errors import Stopped, UserError
-from colorflax.steps import HostBatch
 from colorflax.writers import Progress, Writers, say
 
 _SHEET_ROWS = 8
@@ -33,12 +31,11 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
     timing = settings.train
     lane = steps.lane(run.task, timing.parallel, settings.seed)
     sign = -run.task.scores[timing.best]  # checkpoints take the lowest for the best
-    shown = next(run.evaluation_batches())
     with contextlib.ExitStack() as stack:
         request = stack.enter_context(signals.caught())
         checkpoints = Checkpoints(workdir, run.about, keep=timing.keep)
         stack.callback(checkpoints.close)
-        state = lane.init(shown)
+        state = lane.init(next(run.evaluation_batches()))
         start = step = checkpoints.latest() or 0
         judged = 0  # nothing up to here is to be evaluated
         if start:
@@ -86,14 +83,14 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
             if look or save or stop:
                 settle()
             if look and not stop:
-                seen = run.evaluation_batches()
-                seen = itertools.takewhile(lambda _: not wanted(), seen)
-                numbers = evaluate.evaluate(lane, state, seen)
+                until = _until(wanted, run.evaluation_batches())
+                seen = evaluate.evaluate(lane, state, until)
+                numbers = seen.numbers
                 stop = wanted()  # and so the numbers may be those of a part
             score = sign * numbers[timing.best] if look and not stop else None
             if score is not None and new:
                 writers.scalars(step, {f"eval/{k}": v for k, v in numbers.items()})
-                writers.pictures(step, _sheet(lane, state, shown))
+                writers.pictures(step, seen.pictures[:_SHEET_ROWS])
             if save or (stop and fresh):
                 checkpoints.save(step, state, score)
             elif score is not None and new and step == start:
@@ -119,6 +116,13 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
     return numbers
 
 
+def _until(wanted: Callable[[], bool], batches: Iterable[Any]) -> Iterator[Any]:
+    for batch in batches:
+        yield batch
+        if wanted():
+            return
+
+
 def _need_finite(values: dict[str, float], step: int, saved: int | None) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
@@ -127,9 +131,3 @@ def _need_finite(values: dict[str, float], step: int, saved: int | None) -> None
                 + (f"the checkpoint of step {saved} is good; " if saved else "")
                 + "try a lower --config.optim.learning_rate in another --workdir"
             )
-
-
-def _sheet(lane: steps.Lane, state: Any, batch: HostBatch) -> np.ndarray:
-    """Rows of pictures of the first few examples."""
-    rows, mask = jax.device_get(lane.render(state, batch))
-    return np.asarray(rows[mask][:_SHEET_ROWS])

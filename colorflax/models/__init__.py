@@ -5,14 +5,22 @@ batch normalisation use the statistics of the batch where `train` is set, over a
 devices of `axis` where that is not None, and their running averages otherwise.
 """
 
+import functools
+from collections.abc import Callable
+
 from flax import linen as nn
 
 from colorflax import config
 from colorflax.models.fusion import Fusion
+from colorflax.models.iizuka import Iizuka
 from colorflax.models.simple import Simple
 
 
 def build(settings: config.Model, channels: int) -> nn.Module:
     """The network that `settings` names, with `channels` channels in its head."""
-    networks = {"fusion": Fusion, "simple": Simple}
+    networks: dict[str, Callable[..., nn.Module]] = {
+        "fusion": Fusion,
+        "iizuka": functools.partial(Iizuka, global_size=settings.global_size),
+        "simple": Simple,
+    }
     return networks[settings.name](channels=channels, stride=settings.stride)
