@@ -125,15 +125,18 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _saving(self) -> Iterator[None]:
+        reason = None
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:
+            reason = _reason(error)
+        if reason is not None:  # out here, where the error with all its frames is gone
             step, _ = _newest_sound(self._workdir)
             whole = "none was saved before" if step is None else f"step {step} is whole"
             raise UserError(
-                f"{self._workdir}: a checkpoint could not be saved ({_reason(error)}); "
+                f"{self._workdir}: a checkpoint could not be saved ({reason}); "
                 f"{whole}; mend that and give the same command again"
-            ) from None
+            )
 
 
 def load(path: Path) -> Saved:
