@@ -27,8 +27,19 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     ours.propagate = False
     if not ours.handlers:
         ours.addHandler(logging.StreamHandler(sys.stderr))
+    sys.unraisablehook = unraisable
     _remember_what_was_compiled()
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+
+
+def unraisable(late: "sys.UnraisableHookArgs") -> None:
+    """Silence about what comes after a failure that was raised, and said in a line.
+
+    Orbax leaves the other writes of a checkpoint behind when one has failed.
+    """
+    after = ("Event loop is closed", "coroutine ignored GeneratorExit")
+    if str(late.exc_value) not in after:
+        sys.__unraisablehook__(late)
 
 
 def _remember_what_was_compiled() -> None:
