@@ -16,7 +16,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, census, checkpoint, config, features, resume, scenes
+from colorflax import (
+    __version__,
+    census,
+    checkpoint,
+    config,
+    features,
+    resume,
+    rules,
+    scenes,
+)
 from colorflax.data import labels, library, packed, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
@@ -51,7 +60,7 @@ def assemble(
     Raises:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
     """
-    config.check_devices(settings, jax.device_count(), jax.process_count())
+    rules.check_devices(settings, jax.device_count(), jax.process_count())
     _check_best(settings.train.best)
     before = checkpoint.remembered(workdir)
     changed = resume.changes(before, settings) if before else {}

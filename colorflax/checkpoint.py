@@ -109,10 +109,21 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def restore(self, step: int, like: Any) -> Any:
-        """The state of a step, laid out over devices as `like` is."""
+        """The state of a step, laid out over devices as `like` is.
+
+        Raises:
+            UserError: it has other parts or shapes than `like`.
+        """
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-        return self._manager.restore(step, args=args)["state"]
+        try:
+            return self._manager.restore(step, args=args)["state"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self._workdir}: what step {step} saved has other parts or shapes "
+                "than the network and optimiser of this config; take back what was "
+                "changed, or name another --workdir for a new run"
+            ) from None
 
     def close(self) -> None:
         """Wait until everything is on disk."""

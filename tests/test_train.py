@@ -62,8 +62,8 @@ class Line(nn.Module):
         return nn.Conv(self.channels, (3, 3), self.stride)(L / 50 - 1)
 
 
-def _assemble(settings: config.Config, workdir: Path) -> assemble.Run:
-    run = assemble.assemble(settings, workdir)
+def _assemble(settings: config.Config, workdir: Path, **flags: bool) -> assemble.Run:
+    run = assemble.assemble(settings, workdir, **flags)
     objective = run.task.objective
     model = Line(objective.channels, objective.stride)
     return run._replace(task=dataclasses.replace(run.task, model=model))
@@ -392,12 +392,9 @@ def test_changes_that_are_allowed_are_recorded(
     workdir = tmp_path / "copy"
     shutil.copytree(finished, workdir)
     changed = _settings(photos, optim__learning_rate=0.01, train__steps=7)
-    run = assemble.assemble(changed, workdir, allow_changes=True)
+    run = _assemble(changed, workdir, allow_changes=True)
     assert run.about["changes"] == [["optim.learning_rate was 0.001 and is 0.01"]]
     assert run.about["yardstick"] == 0  # evaluations can still be compared
-    objective = run.task.objective
-    model = Line(objective.channels, objective.stride)
-    run = run._replace(task=dataclasses.replace(run.task, model=model))
     train.train(run, changed, workdir)
     again = assemble.assemble(changed, workdir)
     assert again.about["changes"] == run.about["changes"]
@@ -425,6 +422,18 @@ def test_changes_of_the_state_are_refused(
         assemble.assemble(values, finished, allow_changes=True)
 
 
+def test_another_kind_of_optimiser_does_not_fit(
+    finished: Path, photos: str, tmp_path: Path
+) -> None:
+    """What it keeps from step to step is another thing."""
+    workdir = tmp_path / "copy"
+    shutil.copytree(finished, workdir)
+    clipped = _settings(photos, optim__clip=1.0, train__steps=7)
+    with pytest.raises(UserError, match="step 6 saved has other parts or shapes"):
+        train.train(_assemble(clipped, workdir, allow_changes=True), clipped, workdir)
+    assert drill.difference(finished, workdir) is None
+
+
 def test_scores_on_other_photographs_do_not_compare(
     photos: str, tmp_path: Path
 ) -> None:
@@ -439,9 +448,7 @@ def test_scores_on_other_photographs_do_not_compare(
     settings = _settings(str(folder), train__steps=4, train__keep=1)
     with pytest.raises(UserError, match=r"photographs of .* changed\. .*allow_changes"):
         assemble.assemble(settings, tmp_path / "run")
-    run = assemble.assemble(settings, tmp_path / "run", allow_changes=True)
-    model = Line(run.task.objective.channels, run.task.objective.stride)
-    run = run._replace(task=dataclasses.replace(run.task, model=model))
+    run = _assemble(settings, tmp_path / "run", allow_changes=True)
     train.train(run, settings, tmp_path / "run")
     scores = {
         r["step"]: r["eval/mse"] for r in _rows(tmp_path / "run") if "eval/mse" in r
