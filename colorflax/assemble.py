@@ -2,7 +2,8 @@
 
 Every checkpoint says what the run is: its config, its photographs, which weights its
 backbone had. A second start with the same command finds the newest one and goes on; a
-start that would be another run in the same folder is refused, the difference named.
+start that would be another run in the same folder is refused, the difference named,
+unless the change is allowed.
 """
 
 import hashlib
@@ -15,7 +16,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, census, checkpoint, config, features, rules, scenes
+from colorflax import (
+    __version__,
+    census,
+    checkpoint,
+    config,
+    features,
+    resume,
+    rules,
+    scenes,
+)
 from colorflax.data import labels, library, packed, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
@@ -24,11 +34,6 @@ from colorflax.tasks import Colorization, Task
 
 _log = logging.getLogger(__name__)
 
-# What may differ when a run goes on: how long, how often, how fast.
-_FREE = {
-    "train": {"steps", "log_every", "eval_every", "save_every", "keep", "parallel"},
-    "data": {"threads", "workers", "max_bad_percent"},
-}
 _PRIOR_VIEWS, _VIEWS_OF_EACH = 1_000, 25  # at most
 
 
@@ -42,17 +47,24 @@ class Run(NamedTuple):
     evaluation_batches: Callable[[], Iterator[HostBatch]]
 
 
-def assemble(settings: config.Config, workdir: Path) -> Run:
+def assemble(
+    settings: config.Config, workdir: Path, *, allow_changes: bool = False
+) -> Run:
     """Find the photographs, embed them, and build the task.
+
+    Args:
+        settings: of this run.
+        workdir: its folder, perhaps with checkpoints to go on from.
+        allow_changes: go on from them also with other settings or photographs.
 
     Raises:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
     """
     rules.check_devices(settings, jax.device_count(), jax.process_count())
+    _check_best(settings.train.best)
     before = checkpoint.remembered(workdir)
-    if before is not None:
-        began = config.parse(before["config"]).to_dict()
-        _same_config(began, settings.to_dict(), workdir)
+    changed = resume.changes(before, settings) if before else {}
+    resume.permit(changed, workdir, allow_changes)
     sides = library.find(settings.data)
     training, validation = sides
     about: dict[str, Any] = {
@@ -61,10 +73,11 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
         "photographs": _fingerprint(training) + _fingerprint(validation),
     }
     if before is not None and before["photographs"] != about["photographs"]:
-        raise UserError(
-            f"{workdir}: the photographs of {settings.data.source} have changed since "
-            "this run began; name another --workdir for a new run"
-        )
+        changed["photographs"] = f"the photographs of {settings.data.source} changed"
+        resume.permit(changed, workdir, allow_changes)
+    about |= resume.history(before, changed)
+    if changed:
+        _log.warning("%s: going on changed: %s", workdir, "; ".join(changed.values()))
     (for_training, for_validation), about["features"] = _embed(
         sides, settings.features, before and before["features"]
     )
@@ -93,7 +106,7 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
 
     prior = None
     if settings.objective.name == "classification" and settings.objective.rebalance < 1:
-        if before is not None:
+        if before is not None and not changed:
             prior = np.asarray(before["prior"])
         elif settings.objective.prior:
             prior = census.read(Path(settings.objective.prior))
@@ -119,20 +132,11 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     )
 
 
-def _same_config(before: dict[str, Any], now: dict[str, Any], workdir: Path) -> None:
-    changed = [
-        f"{room}.{name} was {before[room][name]!r} and is {value!r}"
-        for room, knobs in now.items()
-        if isinstance(knobs, dict)
-        for name, value in knobs.items()
-        if before[room][name] != value and name not in _FREE.get(room, ())
-    ]
-    if before["seed"] != now["seed"]:
-        changed.append(f"seed was {before['seed']} and is {now['seed']}")
-    if changed:
+def _check_best(name: str) -> None:
+    if name not in Colorization.scores:
         raise UserError(
-            f"{workdir} holds a run with another config: {'; '.join(changed)}. "
-            "Name another --workdir for a new run"
+            f"config.train.best should be one of {', '.join(Colorization.scores)}, "
+            f"not {name!r}"
         )
 
 

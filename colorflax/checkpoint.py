@@ -1,10 +1,14 @@
 """Checkpoints on disk. The only room that knows Orbax."""
 
+import contextlib
 import dataclasses
 import functools
+import json
 import logging
+import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
 
-from colorflax import seals
+from colorflax import files, seals
 from colorflax.errors import UserError
 
 _FOLDER = "checkpoints"
@@ -37,11 +41,17 @@ class Checkpoints:
     when it is complete, so a run killed at any moment leaves whole ones. One that was
     damaged later is set aside on opening, with a warning; the one before it counts.
 
+    Args:
+        workdir: the run's folder.
+        about: notes for every checkpoint; `yardstick` tells which scores compare.
+        keep: how many of the newest.
+
     Raises:
-        UserError: all that were saved are damaged.
+        UserError: all that were saved are damaged; from every method, that a checkpoint
+            could not be saved.
     """
 
-    def __init__(self, workdir: Path, *, keep: int):
+    def __init__(self, workdir: Path, about: Mapping[str, Any], *, keep: int):
         best = policies.BestN(
             get_metric_fn=_score,
             reverse=True,  # the lowest last, where Orbax looks for the best
@@ -50,6 +60,7 @@ class Checkpoints:
         )
         newest = policies.LatestN(n=keep)
         _set_aside(workdir)
+        self._workdir, self._about = workdir, dict(about)
         root = (workdir / _FOLDER).absolute()
         self._manager = _open(
             root,
@@ -60,32 +71,83 @@ class Checkpoints:
             cleanup_tmp_directories=True,
         )
 
-    def save(
-        self, step: int, state: Any, about: Mapping[str, Any], score: float | None
-    ) -> None:
+    def save(self, step: int, state: Any, score: float | None) -> None:
         """Save `state` as of `step`; `score` (lower is better) if it was evaluated."""
         items = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(dict(about))
+            state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(self._about)
         )
-        metrics = None if score is None else {"score": score}
+        metrics = None if score is None else self._metrics(score)
         # Orbax reads the arrays, which is what the guard of a training loop forbids.
-        with jax.transfer_guard("allow"):
+        with jax.transfer_guard("allow"), self._saving():
             self._manager.save(step, args=items, metrics=metrics, force=True)
+
+    def check(self) -> None:
+        """Fail if a save in the background did."""
+        with self._saving():
+            self._manager.check_for_errors()
+
+    def scored(self, step: int) -> bool:
+        """Whether a saved step has a score."""
+        return self._manager.metrics(step) is not None
+
+    def score(self, step: int, score: float) -> None:
+        """Add the score that a saved step lacks."""
+        folder = self._workdir / _FOLDER / str(step)
+        with self._saving():
+            if jax.process_index() == 0:
+                metrics = json.dumps(self._metrics(score)).encode()
+                # Where Orbax has it; the seal is renewed after, so that no moment
+                # shows a broken one: what a seal does not know does not break it.
+                files.write(folder / "metrics" / "metrics", metrics)
+                seals.seal(folder)
+            if jax.process_count() > 1:
+                multihost_utils.sync_global_devices("a checkpoint got its score")
+        self._manager.reload()
 
     def latest(self) -> int | None:
         """The newest complete step."""
         return self._manager.latest_step()
 
     def restore(self, step: int, like: Any) -> Any:
-        """The state of a step, laid out over devices as `like` is."""
+        """The state of a step, laid out over devices as `like` is.
+
+        Raises:
+            UserError: it has other parts or shapes than `like`.
+        """
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-        return self._manager.restore(step, args=args)["state"]
+        try:
+            return self._manager.restore(step, args=args)["state"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self._workdir}: what step {step} saved has other parts or shapes "
+                "than the network and optimiser of this config; take back what was "
+                "changed, or name another --workdir for a new run"
+            ) from None
 
     def close(self) -> None:
         """Wait until everything is on disk."""
-        self._manager.wait_until_finished()
+        with self._saving():
+            self._manager.wait_until_finished()
         self._manager.close()
+
+    def _metrics(self, score: float) -> dict[str, float]:
+        return {"score": score, "yardstick": self._about["yardstick"]}
+
+    @contextlib.contextmanager
+    def _saving(self) -> Iterator[None]:
+        reason = None
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = _reason(error)
+        if reason is not None:  # out here, where the error with all its frames is gone
+            step, _ = _newest_sound(self._workdir)
+            whole = "none was saved before" if step is None else f"step {step} is whole"
+            raise UserError(
+                f"{self._workdir}: a checkpoint could not be saved ({reason}); "
+                f"{whole}; mend that and give the same command again"
+            )
 
 
 def load(path: Path) -> Saved:
@@ -206,6 +268,12 @@ def _damaged(folder: Path, error: Exception | str) -> UserError:
     )
 
 
+def _reason(error: Exception) -> str:
+    """The system's words for what failed, which Orbax and its C++ wrap in their own."""
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    return os.strerror(int(code[1])) if code else str(error).strip().split("\n")[0]
+
+
 def _open(root: Path, **options: Any) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(
         root.absolute(),
@@ -223,8 +291,10 @@ def _open(root: Path, **options: Any) -> ocp.CheckpointManager:
     )
 
 
-def _score(metrics: Mapping[str, float]) -> float:
-    return metrics["score"]
+def _score(metrics: Mapping[str, float]) -> tuple[int, float]:
+    """Lower is better: the newest yardstick first, then the score."""
+    # Checkpoints without a yardstick are older than the first change of one.
+    return -int(metrics.get("yardstick", 0)), metrics["score"]
 
 
 def _only_network(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:

@@ -10,24 +10,36 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from colorflax import files
-from colorflax.errors import UserError
+from colorflax.errors import Stopped, UserError
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
     """`absl.app.run`, with bad flags and `UserError` as one line each.
 
     Exit codes: what `main` returns; 1 for a `UserError` or a failing disk; 2 for bad
-    flags; 130 for Ctrl-C.
+    flags; 75 after a signal that ended a run whose work is saved; 130 for Ctrl-C.
     """
-    # The libraries below us log much through absl; ours is plain lines.
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    # The libraries below us log much through absl, errors with their traceback, which
+    # they also raise; ours is plain lines.
+    absl_logging.set_verbosity(absl_logging.FATAL)
     ours = logging.getLogger("colorflax")
     ours.setLevel(logging.INFO)
     ours.propagate = False
     if not ours.handlers:
         ours.addHandler(logging.StreamHandler(sys.stderr))
+    sys.unraisablehook = unraisable
     _remember_what_was_compiled()
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+
+
+def unraisable(late: "sys.UnraisableHookArgs") -> None:
+    """Silence about what comes after a failure that was raised, and said in a line.
+
+    Orbax leaves the other writes of a checkpoint behind when one has failed.
+    """
+    after = ("Event loop is closed", "coroutine ignored GeneratorExit")
+    if str(late.exc_value) not in after:
+        sys.__unraisablehook__(late)
 
 
 def _remember_what_was_compiled() -> None:
@@ -47,6 +59,9 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
         # A full disk, a folder without permission: the machine's, not a bug's.
         complain(f"{error.filename or 'disk'}: {error.strerror or error}")
         sys.exit(1)
+    except Stopped as stopped:
+        complain(stopped)
+        sys.exit(stopped.code)
     except KeyboardInterrupt:
         complain("stopped")
         sys.exit(130)

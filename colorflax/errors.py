@@ -3,3 +3,11 @@
 
 class UserError(Exception):
     """Bad input; the message says which input, what is wrong and what to do."""
+
+
+class Stopped(Exception):  # noqa: N818 - nothing is wrong
+    """A signal ended a run, whose work is saved; `code` is what to exit with."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.code = code

@@ -2,12 +2,14 @@
 
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
+import jax
 from absl import flags
 from ml_collections import config_flags
 
-from colorflax import assemble, cli, config, evaluate, files, train
+from colorflax import assemble, cli, config, evaluate, files, lock, train
 from colorflax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -15,6 +17,9 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "folder of the run; runs/CONFIG-WORDS if not given"
+)
+_ALLOW_CHANGES = flags.DEFINE_boolean(
+    "allow_changes", False, "go on with a run under other settings than it began with"
 )
 
 
@@ -31,8 +36,10 @@ def main(argv: Sequence[str]) -> None:
     settings = config.parse(_CONFIG.value)
     named = "-".join([Path(file).stem, *filter(None, words.split(","))])
     workdir = files.local(_WORKDIR.value or f"runs/{named}")
-    run = assemble.assemble(settings, workdir)
-    numbers = train.train(run, settings, workdir)
+    leads = jax.process_index() == 0
+    with lock.hold(workdir / "lock", "--workdir") if leads else nullcontext():
+        run = assemble.assemble(settings, workdir, allow_changes=_ALLOW_CHANGES.value)
+        numbers = train.train(run, settings, workdir)
     print(evaluate.table(numbers, run.title))
     print(f"Pictures (grey | output | truth): {workdir}/pictures")
     checkpoint = shlex.quote(f"--checkpoint={workdir}")

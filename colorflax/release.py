@@ -173,8 +173,8 @@ def publish(source: Path, out: Path) -> None:
             "paper": "arXiv 1603.08511",
         },
     }
-    checkpoints = checkpoint.Checkpoints(out, keep=1)
-    checkpoints.save(SETTINGS.train.steps, state, about, score=None)
+    checkpoints = checkpoint.Checkpoints(out, about, keep=1)
+    checkpoints.save(SETTINGS.train.steps, state, score=None)
     checkpoints.close()
 
 

@@ -116,6 +116,7 @@ class Train:
     eval_every: int  # steps; also after the last one
     save_every: int  # steps; also after the last one
     keep: int  # newest checkpoints kept, beside the best
+    best: str = "mse"  # the number of the evaluation by which the best is meant
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

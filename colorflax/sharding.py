@@ -1,9 +1,11 @@
 """Devices as a mesh, and host batches laid out over it."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -33,3 +35,25 @@ def put(batch: dict[str, np.ndarray], sharding: NamedSharding) -> dict[str, Any]
         name: jax.make_array_from_process_local_data(sharding, value)
         for name, value in batch.items()
     }
+
+
+def anywhere(holds: Callable[[], bool]) -> Callable[[], bool]:
+    """Whether `holds()` in any process: a question that all answer alike.
+
+    All processes ask at the same place of their program. The answer is worked out in
+    turn with what else the devices were given, and waited for when it is read; so one
+    that is read after the next step was dispatched costs no time. With one process it
+    is `holds` itself, and as new as the reading.
+    """
+    if jax.process_count() == 1:
+        return holds
+    devices = mesh()
+    votes = np.full(len(devices.local_devices), holds())
+    asked = jax.make_array_from_process_local_data(split(devices), votes)
+    answer = _any(asked, replicated(devices))
+    return lambda: bool(jax.device_get(answer))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _any(votes: jax.Array, where: NamedSharding) -> jax.Array:
+    return jax.lax.with_sharding_constraint(jnp.any(votes), where)

@@ -7,7 +7,7 @@ because the loop sees only a state, batches and dictionaries of numbers.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -37,8 +37,11 @@ class Task(Protocol):
     """Pure functions for the loop."""
 
     @property
-    def score(self) -> str:
-        """The number of `eval_step` that tells the best state; lower is better."""
+    def scores(self) -> Mapping[str, int]:
+        """Numbers of `eval_step` that can tell the best state.
+
+        1 where higher is better, -1 where lower is.
+        """
         ...
 
     def init(self, key: jax.Array, batch: Batch) -> Any:
@@ -70,7 +73,10 @@ class Colorization:
     objective: Objective
     optimizer: optax.GradientTransformation
     augment: config.Augment
-    score: str = "mse"
+    scores: ClassVar[Mapping[str, int]] = {
+        "mse": -1, "psnr": 1, "ab_psnr": 1, "within_5": 1, "within_10": 1,
+        "larger_channel_agreement": 1,
+    }  # fmt: skip
 
     @classmethod
     def build(cls, settings: config.Config, prior: np.ndarray | None) -> "Colorization":

@@ -1,5 +1,6 @@
 """Where a run's numbers and pictures go: terminal, JSONL, TensorBoard, PNG."""
 
+import io
 import json
 import os
 import sys
@@ -18,7 +19,9 @@ from colorflax import files
 _HIDE = "torch" not in sys.modules
 if _HIDE:
     sys.modules["torch"] = None  # type: ignore[assignment]
-from tensorboardX import SummaryWriter  # noqa: E402
+from tensorboardX.event_file_writer import EventsWriter  # noqa: E402
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # noqa: E402
+from tensorboardX.proto.summary_pb2 import Summary  # noqa: E402
 
 if _HIDE:
     del sys.modules["torch"]
@@ -38,27 +41,43 @@ class Writers:
         kept = [line for line in _lines(self._path) if _before(line, start)]
         files.write(self._path, "".join(kept).encode())
         self._jsonl = self._path.open("a")
-        self._board = SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=start + 1 if start else None
-        )
+        board = workdir / "tensorboard"
+        board.mkdir(exist_ok=True)
+        # Not SummaryWriter: its thread keeps two minutes of numbers from the disk, and
+        # when the disk is full it dies and lets the run wait for ever.
+        self._board = EventsWriter(str(board / "events"))
+        if start:  # hide what an earlier run wrote after it
+            again = SessionLog(status=SessionLog.START)
+            self._event(start + 1, session_log=again)
 
     def scalars(self, step: int, numbers: Mapping[str, float]) -> None:
         """Write numbers of a step; names with a slash are grouped by it."""
         self._jsonl.write(json.dumps({"step": step, **numbers}) + "\n")
         self._jsonl.flush()
-        for name, value in numbers.items():
-            self._board.add_scalar(name, value, step)
+        values = [Summary.Value(tag=k, simple_value=v) for k, v in numbers.items()]
+        self._event(step, summary=Summary(value=values))
 
     def pictures(self, step: int, rows: UInt8[np.ndarray, "n h w 3"]) -> None:
         """Write a contact sheet, one example per row, as pictures/STEP.png."""
         sheet = rows.reshape(-1, *rows.shape[2:])
-        self._board.add_image("grey, output, truth", sheet, step, dataformats="HWC")
-        Image.fromarray(sheet).save(self._pictures / f"{step:06d}.png")
+        buffer = io.BytesIO()
+        Image.fromarray(sheet).save(buffer, "PNG")
+        files.write(self._pictures / f"{step:06d}.png", buffer.getvalue())
+        image = Summary.Image(
+            height=sheet.shape[0], width=sheet.shape[1], colorspace=3,
+            encoded_image_string=buffer.getvalue(),
+        )  # fmt: skip
+        value = Summary.Value(tag="grey, output, truth", image=image)
+        self._event(step, summary=Summary(value=[value]))
 
     def close(self) -> None:
         """Flush everything."""
         self._jsonl.close()
         self._board.close()
+
+    def _event(self, step: int, **what: Summary | SessionLog) -> None:
+        self._board.write_event(Event(wall_time=time.time(), step=step, **what))
+        self._board.flush()
 
 
 class Progress:

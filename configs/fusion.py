@@ -67,6 +67,7 @@ def get_config(words: str = "") -> ConfigDict:
                 "eval_every": 100,
                 "save_every": 100,
                 "keep": 2,
+                "best": "mse",
             },
         }
     )

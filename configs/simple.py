@@ -65,6 +65,7 @@ def get_config(words: str = "") -> ConfigDict:
                 "eval_every": 500,
                 "save_every": 500,
                 "keep": 1,
+                "best": "mse",
             },
         }
     )

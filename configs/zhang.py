@@ -82,6 +82,7 @@ def get_config(words: str = "") -> ConfigDict:
                 "eval_every": 40,
                 "save_every": 40,
                 "keep": 2,
+                "best": "mse",
             },
         }
     )

@@ -21,12 +21,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorflax import prepare
+from colorflax import lock, prepare
 from colorflax.data import shards
 from colorflax.data.decode import decode
 from colorflax.data.records import Records
 from colorflax.errors import UserError
-from colorflax.preparation import audit, download, lock, packing, parallel, reencode
+from colorflax.preparation import audit, download, packing, parallel, reencode
 from colorflax.preparation import run as preparation
 
 ROOT = Path(__file__).parent.parent
@@ -436,10 +436,10 @@ def test_a_broken_shard_is_written_again(tmp_path: Path) -> None:
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     folder, out = _folder(tmp_path / "in", 2), tmp_path / "out"
-    with lock.hold(out / "progress" / "lock"):
+    with lock.hold(out / "progress" / "lock", "--out"):
         code, _, errors = _run(folder, out=out)
     assert code == 1
-    assert "another run is at work here" in errors[0]
+    assert f"process {os.getpid()} on" in errors[0]
     assert _run(folder, out=out)[0] == 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from colorflax.writers import Progress, Writers
 
@@ -87,3 +88,38 @@ def test_contact_sheet_has_one_example_per_row(tmp_path: Path) -> None:
     writers.close()
     with Image.open(tmp_path / "pictures" / "000007.png") as sheet:
         np.testing.assert_array_equal(np.asarray(sheet), rows.reshape(6, 4, 3))
+
+
+def _events(workdir: Path) -> list[Event]:
+    """TFRecord: length, its checksum, the event, its checksum."""
+    events = []
+    for path in sorted((workdir / "tensorboard").iterdir()):
+        content = path.read_bytes()
+        while content:
+            (length,) = struct.unpack("<Q", content[:8])
+            events.append(Event.FromString(content[12 : 12 + length]))
+            content = content[16 + length :]
+    return events
+
+
+def test_tensorboard_is_on_disk_at_once(tmp_path: Path) -> None:
+    """What a run that is killed had written is there, and hidden when it is redone."""
+    killed = Writers(tmp_path, start=0)
+    killed.scalars(3, {"train/loss": 0.5, "x": 2.0})
+    killed.pictures(3, np.zeros((1, 2, 3, 3), np.uint8))
+    _, scalars, picture = _events(tmp_path)
+    assert {v.tag: v.simple_value for v in scalars.summary.value} == {
+        "train/loss": 0.5,
+        "x": 2.0,
+    }
+    (image,) = (value.image for value in picture.summary.value)
+    sheet = (tmp_path / "pictures" / "000003.png").read_bytes()
+    assert image.encoded_image_string == sheet
+    assert {event.step for event in (scalars, picture)} == {3}
+    killed.close()
+    for path in (tmp_path / "tensorboard").iterdir():
+        path.unlink()  # a file is named by the second it was begun in
+    Writers(tmp_path, start=2).close()
+    _, again = _events(tmp_path)
+    assert again.session_log.status == SessionLog.START
+    assert again.step == 3

@@ -14,11 +14,11 @@ from typing import Any
 
 import PIL
 
-from colorflax import files
+from colorflax import files, lock
 from colorflax.data import shards
 from colorflax.data.records import ABOUT, Records
 from colorflax.errors import UserError
-from colorflax.preparation import audit, journal, lock, packing, parallel, plan, report
+from colorflax.preparation import audit, journal, packing, parallel, plan, report
 from colorflax.preparation.download import Limits, fetch
 from colorflax.preparation.measure import Measured
 from colorflax.preparation.reencode import Format
@@ -76,7 +76,7 @@ def run(job: Job) -> bool:
             written, or was begun with other photographs or flags.
     """
     try:
-        with lock.hold(job.progress / "lock"):
+        with lock.hold(job.progress / "lock", "--out"):
             sources = expand(job.names, job.out / "downloads")
             before = plan.read(job.progress / "plan.json")
             if before is None and any(job.out.glob("records*")):
