@@ -10,10 +10,9 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
 
-from colorflax import seals
+from colorflax import distributed, seals
 from colorflax.errors import UserError
 
 _FOLDER = "checkpoints"
@@ -178,6 +177,7 @@ def _newest_sound(workdir: Path) -> tuple[int | None, dict[int, str]]:
 
 def _set_aside(workdir: Path) -> None:
     step, damaged = _newest_sound(workdir)
+    distributed.barrier("all have looked for damaged checkpoints")
     for bad, problem in damaged.items():
         place = workdir / "damaged" / str(bad)
         _log.warning(
@@ -188,8 +188,7 @@ def _set_aside(workdir: Path) -> None:
             shutil.rmtree(place, ignore_errors=True)
             place.parent.mkdir(exist_ok=True)
             (workdir / _FOLDER / str(bad)).rename(place)
-    if damaged and jax.process_count() > 1:
-        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
+    distributed.barrier("damaged checkpoints are set aside")
 
 
 def _seal(root: Path) -> None:

@@ -4,10 +4,20 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 from absl import flags
 from ml_collections import config_flags
 
-from colorflax import assemble, cli, config, evaluate, files, train
+from colorflax import (
+    assemble,
+    cli,
+    cluster,
+    config,
+    distributed,
+    evaluate,
+    files,
+    train,
+)
 from colorflax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -15,6 +25,21 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "folder of the run; runs/CONFIG-WORDS if not given"
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0; or $JAX_COORDINATOR_ADDRESS"
+)
+_PROCESSES = flags.DEFINE_integer(
+    "processes", None, "how many train together; or $JAX_NUM_PROCESSES", 1
+)
+_PROCESS = flags.DEFINE_integer(
+    "process", None, "which of them this is, from 0; or $JAX_PROCESS_ID", 0
+)
+_CLUSTER = flags.DEFINE_enum(
+    "cluster", None, cluster.CLUSTERS, "what JAX asks for the three above"
+)
+_PATIENCE = flags.DEFINE_integer(
+    "patience", 300, "seconds to wait for the other processes", 1
 )
 
 
@@ -31,8 +56,19 @@ def main(argv: Sequence[str]) -> None:
     settings = config.parse(_CONFIG.value)
     named = "-".join([Path(file).stem, *filter(None, words.split(","))])
     workdir = files.local(_WORKDIR.value or f"runs/{named}")
+    distributed.join(
+        cluster.Given(
+            coordinator=_COORDINATOR.value,
+            processes=_PROCESSES.value,
+            process=_PROCESS.value,
+            cluster=_CLUSTER.value,
+            patience=_PATIENCE.value,
+        )
+    )
     run = assemble.assemble(settings, workdir)
     numbers = train.train(run, settings, workdir)
+    if jax.process_index() != 0:
+        return
     print(evaluate.table(numbers, run.title))
     print(f"Pictures (grey | output | truth): {workdir}/pictures")
     checkpoint = shlex.quote(f"--checkpoint={workdir}")

@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from colorflax import config, evaluate, steps
+from colorflax import config, distributed, evaluate, steps
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
 from colorflax.errors import UserError
 from colorflax.steps import HostBatch
-from colorflax.writers import Progress, Writers, say
+from colorflax.writers import Progress, Silence, Writers, say
 
 _SHEET_ROWS = 8
 
@@ -33,13 +33,16 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
     shown = next(run.evaluation_batches())
     state = lane.init(shown)
     start = step = checkpoints.latest() or 0
+    distributed.agree({"the newest checkpoint": start})
     if start:
         state = checkpoints.restore(start, state)
+    first = jax.process_index() == 0  # the one that reports
+    if start and first:
         going_on = f"going on from step {start} of {timing.steps}"
         done = f"already at step {start}, nothing to train"
         say(f"{workdir}: {going_on if start < timing.steps else done}")
-    writers = Writers(workdir, start)
-    progress = Progress(start, timing.steps, timing.batch_size)
+    writers = Writers(workdir, start) if first else Silence()
+    progress = Progress(start, timing.steps, timing.batch_size, shown=first)
     batches = run.training_batches(start)
     numbers: dict[str, float] = {}
     pending: tuple[int, Any] | None = None
