@@ -58,7 +58,7 @@ def run(command: Sequence[str], processes: int) -> int:
                 )
                 started.append(process)
                 if process.stdout is not None:
-                    args = (f"[{i}] ".encode(), process.stdout)
+                    args = (f"[{i}] ", process.stdout)
                     relays.append(threading.Thread(target=_relay, args=args))
                     relays[-1].start()
             return _watch(started)
@@ -110,10 +110,11 @@ def _forwarding(started: Processes) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _relay(prefix: bytes, lines: IO[bytes]) -> None:
-    for line in lines:
-        sys.stderr.buffer.write(prefix + line)
-        sys.stderr.buffer.flush()
+def _relay(prefix: str, lines: IO[bytes]) -> None:
+    with lines:
+        for line in lines:
+            sys.stderr.write(prefix + line.decode(errors="replace"))
+            sys.stderr.flush()
 
 
 def _free_port() -> int:

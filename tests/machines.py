@@ -1,0 +1,116 @@
+"""What each process does in test_machines.py; as a command, what one of several does.
+
+python tests/machines.py FOLDER PHOTOS
+"""
+
+import itertools
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from small import EMBEDDING, small_task
+
+from colorflax import assemble, cluster, config, distributed, steps, train
+from colorflax.checkpoint import Checkpoints
+from colorflax.data import library, pipeline
+from configs import fusion
+
+STEPS = 10
+HALF = 5  # where runs are handed over to other devices
+LANES = ("jit", "pmap")
+
+
+Outcome = tuple[list[float], Any]  # the loss of each step; the variables at the end
+
+
+def settings(photos: str) -> config.Config:
+    """Twelve photographs at 16 px, eight to a batch."""
+    values = fusion.get_config().to_dict()
+    values["features"]["name"] = "none"
+    values["data"].update(
+        source=f"folder:{photos}", size=16, short_side=18, validation_percent=40.0
+    )
+    values["train"].update(
+        steps=4, batch_size=8, log_every=1, eval_every=2, save_every=2
+    )
+    return config.parse(values)
+
+
+def run(
+    photos: str,
+    parallel: str,
+    devices: int,
+    *,
+    since: Path | None = None,
+    until: int = STEPS,
+    save: Path | None = None,
+) -> Outcome:
+    """Train on the first few devices of each process, with the real pipeline.
+
+    Goes on from the checkpoint in `since`, and leaves one in `save`.
+    """
+    share = devices // jax.process_count()
+    chosen = [d for d in jax.devices() if _number_in_process(d) < share]
+    data = settings(photos).data
+    found = library.find(data).training
+    table = np.random.default_rng(0).normal(size=(len(found), EMBEDDING))
+    lane = steps.lane(small_task(), parallel, 0, chosen)
+
+    def batches(start: int) -> Any:
+        return pipeline.training_batches(
+            found, table.astype(np.float32), data, seed=3, batch_size=8, start=start,
+            process=jax.process_index(), processes=jax.process_count(),
+        )  # fmt: skip
+
+    state, start = lane.init(next(batches(0))), 0
+    if since is not None:
+        checkpoints = Checkpoints(since, keep=1)
+        start = checkpoints.latest() or 0
+        state = checkpoints.restore(start, state)
+        checkpoints.close()
+    losses = []
+    with jax.transfer_guard("disallow"):
+        for batch in itertools.islice(batches(start), until - start):
+            state, scalars = lane.train_step(state, batch)
+            losses.append(float(jax.device_get(scalars["loss"])))
+    if save is not None:
+        checkpoints = Checkpoints(save, keep=1)
+        checkpoints.save(until, state, {}, None)
+        checkpoints.close()
+    return losses, jax.device_get(state.variables)
+
+
+def whole_run(photos: str, workdir: Path) -> dict[str, float]:
+    """All of a command but its network: photographs in, a folder of results out."""
+    chosen = settings(photos)
+    assembled = assemble.assemble(chosen, workdir)
+    return train.train(assembled._replace(task=small_task()), chosen, workdir)
+
+
+def _number_in_process(device: jax.Device) -> int:
+    mates = [d for d in jax.devices() if d.process_index == device.process_index]
+    return mates.index(device)
+
+
+def main(folder: Path, photos: str) -> None:
+    """One of two processes with four devices each."""
+    distributed.join(cluster.Given())
+    outcomes = {
+        (parallel, devices): run(photos, parallel, devices)
+        for parallel in LANES
+        for devices in (2, 4, 8)
+    }
+    run(photos, "jit", 4, until=HALF, save=folder / "from two")
+    later = run(photos, "pmap", 8, since=folder / "from one")
+    numbers = whole_run(photos, folder / "whole")
+    if jax.process_index() == 0:
+        results = outcomes, later, numbers
+        (folder / "results.pickle").write_bytes(pickle.dumps(results))
+
+
+if __name__ == "__main__":
+    with distributed.parting():
+        main(Path(sys.argv[1]), sys.argv[2])
