@@ -3,9 +3,12 @@
 python tests/machines.py FOLDER PHOTOS
 """
 
+import contextlib
+import functools
 import itertools
 import pickle
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +42,32 @@ def settings(photos: str) -> config.Config:
     return config.parse(values)
 
 
+@functools.cache
+def _lane(parallel: str, devices: int) -> steps.Lane:
+    """On the first few devices of each process."""
+    share = devices // jax.process_count()
+    chosen = [d for d in jax.devices() if _number_in_process(d) < share]
+    return steps.lane(small_task(), parallel, 0, chosen)
+
+
 def run(
     photos: str,
     parallel: str,
     devices: int,
     *,
     since: Path | None = None,
-    until: int = STEPS,
     save: Path | None = None,
 ) -> Outcome:
-    """Train on the first few devices of each process, with the real pipeline.
+    """Train `Small` on that many devices of all processes, with the real pipeline.
 
-    Goes on from the checkpoint in `since`, and leaves one in `save`.
+    Goes on from the checkpoint in `since`; leaves one of half-way in `save`.
     """
-    share = devices // jax.process_count()
-    chosen = [d for d in jax.devices() if _number_in_process(d) < share]
     data = settings(photos).data
     found = library.find(data).training
     table = np.random.default_rng(0).normal(size=(len(found), EMBEDDING))
-    lane = steps.lane(small_task(), parallel, 0, chosen)
+    lane = _lane(parallel, devices)
 
-    def batches(start: int) -> Any:
+    def batches(start: int) -> Iterator[steps.HostBatch]:
         return pipeline.training_batches(
             found, table.astype(np.float32), data, seed=3, batch_size=8, start=start,
             process=jax.process_index(), processes=jax.process_count(),
@@ -67,19 +75,17 @@ def run(
 
     state, start = lane.init(next(batches(0))), 0
     if since is not None:
-        checkpoints = Checkpoints(since, keep=1)
-        start = checkpoints.latest() or 0
-        state = checkpoints.restore(start, state)
-        checkpoints.close()
+        with contextlib.closing(Checkpoints(since, keep=1)) as checkpoints:
+            start = checkpoints.latest() or 0
+            state = checkpoints.restore(start, state)
     losses = []
-    with jax.transfer_guard("disallow"):
-        for batch in itertools.islice(batches(start), until - start):
+    for step, batch in zip(range(start, STEPS), batches(start), strict=False):
+        if save is not None and step == HALF:
+            with contextlib.closing(Checkpoints(save, keep=1)) as checkpoints:
+                checkpoints.save(step, state, {}, None)
+        with jax.transfer_guard("disallow"):
             state, scalars = lane.train_step(state, batch)
             losses.append(float(jax.device_get(scalars["loss"])))
-    if save is not None:
-        checkpoints = Checkpoints(save, keep=1)
-        checkpoints.save(until, state, {}, None)
-        checkpoints.close()
     return losses, jax.device_get(state.variables)
 
 
@@ -98,12 +104,11 @@ def _number_in_process(device: jax.Device) -> int:
 def main(folder: Path, photos: str) -> None:
     """One of two processes with four devices each."""
     distributed.join(cluster.Given())
+    save = {("jit", 4): folder / "from two"}
     outcomes = {
-        (parallel, devices): run(photos, parallel, devices)
-        for parallel in LANES
-        for devices in (2, 4, 8)
+        way: run(photos, *way, save=save.get(way))
+        for way in itertools.product(LANES, (2, 4, 8))
     }
-    run(photos, "jit", 4, until=HALF, save=folder / "from two")
     later = run(photos, "pmap", 8, since=folder / "from one")
     numbers = whole_run(photos, folder / "whole")
     if jax.process_index() == 0:

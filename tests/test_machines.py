@@ -5,9 +5,9 @@ Two real processes, with four simulated devices each, run once for all tests her
 
 import itertools
 import json
-import os
 import pickle
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,14 @@ class Pair(NamedTuple):
     numbers: dict[str, float]  # of a whole run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_to_compile() -> Iterator[None]:
+    """Hundreds of steps in all, in some twenty programs."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="module")
 def alone(photos: str) -> Outcome:
     return machines.run(photos, "jit", 1)
@@ -42,14 +50,12 @@ def alone(photos: str) -> Outcome:
 @pytest.fixture(scope="module")
 def pair(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     folder = tmp_path_factory.mktemp("pair")
-    machines.run(photos, "jit", 2, until=HALF, save=folder / "from one")
+    machines.run(photos, "jit", 2, save=folder / "from one")
     script = str(ROOT / "tests" / "machines.py")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv(
-            "XLA_FLAGS",
-            "--xla_force_host_platform_device_count=4 " + os.environ.get("EXTRA", ""),
-        )
+        patch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
         assert local.run([sys.executable, script, str(folder), photos], 2) == 0
     results = pickle.loads((folder / "results.pickle").read_bytes())
     return Pair(folder, *results)
@@ -81,10 +87,9 @@ def test_lanes_devices_and_processes_agree(
         print(f"{processes:9}{devices:9}  {parallel:5}{apart[-1]:11.1e}")
     assert len(rows) == 14
     assert max(apart) <= TOLERANCE
-    # Ten steps have moved what is compared by far more than that.
-    start = machines.run(photos, "jit", 1, until=1)
-    moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), start[1], alone[1])
-    assert max(jax.tree.leaves(moved)) > 1e-3
+    # Training has moved what is compared by far more than that.
+    losses, _ = alone
+    assert losses[-1] < 0.99 * losses[0]
 
 
 def test_two_processes_go_on_from_one(alone: Outcome, pair: Pair) -> None:
