@@ -8,17 +8,19 @@ import functools
 import itertools
 import pickle
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
 from small import EMBEDDING, small_task
 
-from colorflax import assemble, cluster, config, distributed, steps, train
+from colorflax import assemble, cluster, config, distributed, sharding, steps, train
 from colorflax.checkpoint import Checkpoints
 from colorflax.data import library, pipeline
+from colorflax.errors import UserError
 from configs import fusion
 
 STEPS = 10
@@ -43,11 +45,32 @@ def settings(photos: str) -> config.Config:
 
 
 @functools.cache
-def _lane(parallel: str, devices: int) -> steps.Lane:
-    """On the first few devices of each process."""
+def _lane(parallel: str, devices: int) -> tuple[steps.Lane, NamedSharding]:
+    """On the first few devices of each process, and how a state lies on them."""
     share = devices // jax.process_count()
     chosen = [d for d in jax.devices() if _number_in_process(d) < share]
-    return steps.lane(small_task(), parallel, 0, chosen)
+    lane = steps.lane(small_task(), parallel, 0, chosen)
+    return lane, sharding.replicated(sharding.mesh(chosen))
+
+
+@functools.cache
+def _batches(photos: str) -> list[steps.HostBatch]:
+    """This process's share of all that is trained on, from the real pipeline."""
+    data = settings(photos).data
+    found = library.find(data).training
+    table = np.random.default_rng(0).normal(size=(len(found), EMBEDDING))
+    endless = pipeline.training_batches(
+        found, table.astype(np.float32), data, seed=3, batch_size=8,
+        process=jax.process_index(), processes=jax.process_count(),
+    )  # fmt: skip
+    return list(itertools.islice(endless, STEPS))
+
+
+@functools.cache
+def _start(photos: str) -> Any:
+    """The state before the first step, compiled for one lane only."""
+    lane, _ = _lane("jit", jax.process_count())
+    return jax.device_get(lane.init(_batches(photos)[0]))
 
 
 def run(
@@ -58,28 +81,22 @@ def run(
     since: Path | None = None,
     save: Path | None = None,
 ) -> Outcome:
-    """Train `Small` on that many devices of all processes, with the real pipeline.
+    """Train `Small` on that many devices of all processes.
 
     Goes on from the checkpoint in `since`; leaves one of half-way in `save`.
     """
-    data = settings(photos).data
-    found = library.find(data).training
-    table = np.random.default_rng(0).normal(size=(len(found), EMBEDDING))
-    lane = _lane(parallel, devices)
-
-    def batches(start: int) -> Iterator[steps.HostBatch]:
-        return pipeline.training_batches(
-            found, table.astype(np.float32), data, seed=3, batch_size=8, start=start,
-            process=jax.process_index(), processes=jax.process_count(),
-        )  # fmt: skip
-
-    state, start = lane.init(next(batches(0))), 0
+    lane, everywhere = _lane(parallel, devices)
+    state = jax.tree.map(
+        lambda x: jax.make_array_from_callback(x.shape, everywhere, lambda i: x[i]),
+        _start(photos),
+    )
+    start = 0
     if since is not None:
         with contextlib.closing(Checkpoints(since, keep=1)) as checkpoints:
             start = checkpoints.latest() or 0
             state = checkpoints.restore(start, state)
     losses = []
-    for step, batch in zip(range(start, STEPS), batches(start), strict=False):
+    for step, batch in enumerate(_batches(photos)[start:], start):
         if save is not None and step == HALF:
             with contextlib.closing(Checkpoints(save, keep=1)) as checkpoints:
                 checkpoints.save(step, state, {}, None)
@@ -111,9 +128,20 @@ def main(folder: Path, photos: str) -> None:
     }
     later = run(photos, "pmap", 8, since=folder / "from one")
     numbers = whole_run(photos, folder / "whole")
+    refusal = ""
+    try:
+        distributed.agree({"this": 1, "that": jax.process_index()})
+    except UserError as error:
+        refusal = str(error)
     if jax.process_index() == 0:
-        results = outcomes, later, numbers
+        results = outcomes, later, numbers, refusal
         (folder / "results.pickle").write_bytes(pickle.dumps(results))
+    distributed.barrier("results are written")
+    # One fails; the other would take long to notice.
+    if jax.process_index() == 0:
+        time.sleep(60)
+        sys.exit(4)
+    sys.exit(3)
 
 
 if __name__ == "__main__":

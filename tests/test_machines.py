@@ -3,6 +3,7 @@
 Two real processes, with four simulated devices each, run once for all tests here.
 """
 
+import dataclasses
 import itertools
 import json
 import pickle
@@ -18,7 +19,8 @@ import pytest
 from machines import HALF, LANES, STEPS, Outcome
 from PIL import Image
 
-from colorflax import seals
+from colorflax import assemble, config, distributed, seals
+from colorflax.data import library
 from launch import local
 
 ROOT = Path(__file__).parent.parent
@@ -29,9 +31,11 @@ class Pair(NamedTuple):
     """What two processes left."""
 
     folder: Path
+    code: int  # of the launcher
     outcomes: dict[tuple[str, int], Outcome]  # by lane and devices
     later: Outcome  # gone on from what one process had saved
     numbers: dict[str, float]  # of a whole run
+    refusal: str  # to go on with what they do not agree on
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,9 +60,9 @@ def pair(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Pair:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-        assert local.run([sys.executable, script, str(folder), photos], 2) == 0
+        code = local.run([sys.executable, script, str(folder), photos], 2)
     results = pickle.loads((folder / "results.pickle").read_bytes())
-    return Pair(folder, *results)
+    return Pair(folder, code, *results)
 
 
 def _difference(one: Outcome, other: Outcome) -> float:
@@ -127,6 +131,52 @@ def test_a_whole_run(photos: str, pair: Pair, tmp_path: Path) -> None:
         np.asarray(Image.open(d / "pictures" / "000004.png")) for d in (whole, tmp_path)
     ]
     np.testing.assert_allclose(*[sheet.astype(int) for sheet in sheets], atol=1)
+
+
+def test_processes_that_differ_are_refused(pair: Pair) -> None:
+    assert "process 1 and process 0 differ in: that;" in pair.refusal
+
+
+def test_a_failure_ends_all(pair: Pair) -> None:
+    """Process 1 left with 3 while process 0 slept: it was not waited for."""
+    assert pair.code == 3
+
+
+def test_each_process_embeds_its_share(
+    photos: str, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other's share is found on disk, or computed where there is none in common."""
+    sides = library.find(machines.settings(photos).data)
+    chosen = dataclasses.replace(
+        machines.settings(photos).features, name=tiny, weights="random"
+    )
+    monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "alone"))
+    (expected, _), _ = assemble._embed(sides, chosen, None)
+    on_disk = []
+
+    def barrier(name: str) -> None:
+        on_disk.append(len(list(tmp_path.glob("pair/**/*.f32"))))
+
+    monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "pair"))
+    monkeypatch.setattr(distributed, "barrier", barrier)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    (ours, _), _ = assemble._embed(sides, chosen, None)
+    assert on_disk == [6]
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def test_the_prior_is_of_all_processes(
+    photos: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = machines.settings(photos).to_dict()
+    values["objective"]["name"], values["model"]["stride"] = "classification", 4
+    chosen = config.parse(values)
+    expected = assemble.assemble(chosen, tmp_path).about["prior"]
+    monkeypatch.setattr(distributed, "agree", lambda values: None)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    assert assemble.assemble(chosen, tmp_path).about["prior"] == expected
 
 
 def _rows(folder: Path) -> list[dict[str, float]]:
