@@ -19,7 +19,7 @@ import pytest
 from machines import HALF, LANES, STEPS, Outcome
 from PIL import Image
 
-from colorflax import assemble, config, distributed, seals
+from colorflax import assemble, config, distributed, features, seals
 from colorflax.data import library
 from launch import local
 
@@ -147,8 +147,10 @@ def test_each_process_embeds_its_share(
 ) -> None:
     """The other's share is found on disk, or computed where there is none in common."""
     sides = library.find(machines.settings(photos).data)
+    name = "inception_resnet_v2"
+    monkeypatch.setitem(features.BACKBONES, name, features.BACKBONES[tiny])
     chosen = dataclasses.replace(
-        machines.settings(photos).features, name=tiny, weights="random"
+        machines.settings(photos).features, name=name, weights="random"
     )
     monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "alone"))
     (expected, _), _ = assemble._embed(sides, chosen, None)
@@ -172,6 +174,7 @@ def test_the_prior_is_of_all_processes(
     values = machines.settings(photos).to_dict()
     values["objective"]["name"], values["model"]["stride"] = "classification", 4
     chosen = config.parse(values)
+    monkeypatch.setattr(assemble, "_PRIOR_VIEWS", 24)
     expected = assemble.assemble(chosen, tmp_path).about["prior"]
     monkeypatch.setattr(distributed, "agree", lambda values: None)
     monkeypatch.setattr(jax, "process_count", lambda: 2)
