@@ -15,8 +15,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from colorflax import __version__, census, checkpoint, config, distributed, features
-from colorflax.data import library, packed, pipeline
+from colorflax import (
+    __version__,
+    census,
+    checkpoint,
+    config,
+    distributed,
+    features,
+    rules,
+    scenes,
+)
+from colorflax.data import labels, library, packed, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
 from colorflax.errors import UserError
@@ -48,7 +57,7 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     Raises:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
     """
-    config.check_devices(settings, jax.device_count(), jax.process_count())
+    rules.check_devices(settings, jax.device_count(), jax.process_count())
     before = checkpoint.remembered(workdir)
     if before is not None:
         began = config.parse(before["config"]).to_dict()
@@ -68,18 +77,27 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     (for_training, for_validation), about["features"] = _embed(
         sides, settings.features, before and before["features"]
     )
+    named = labels.find(sides, settings.data)
+    about["scenes"] = None if named is None else named.record
+    if before is not None and before.get("scenes") != about["scenes"]:
+        raise UserError(
+            f"{workdir}: the labels of {settings.data.source} have changed since this "
+            "run began; name another --workdir for a new run"
+        )
     whole = {"process": 0, "processes": 1}
     share = {"process": jax.process_index(), "processes": jax.process_count()}
 
     def training_batches(start: int, part: dict[str, int]) -> Iterator[HostBatch]:
         return pipeline.training_batches(
-            training, for_training, settings.data, seed=settings.seed,
+            training, for_training, settings.data,
+            labels=None if named is None else named.training, seed=settings.seed,
             batch_size=settings.train.batch_size, start=start, **part,
         )  # fmt: skip
 
     def evaluation_batches() -> Iterator[HostBatch]:
         return pipeline.evaluation_batches(
             validation, for_validation, settings.data,
+            labels=None if named is None else named.validation,
             batch_size=settings.train.batch_size, **share,
         )  # fmt: skip
 
@@ -99,8 +117,12 @@ def assemble(settings: config.Config, workdir: Path) -> Run:
     known = np.array_equal(training.digests, validation.digests)
     count = f"{len(validation)} photograph{'s' if len(validation) != 1 else ''}"
     which = "trained on" if known else "not trained on"
+    task = Colorization.build(settings, prior)
+    if named is not None:
+        weight = settings.model.scene_weight
+        task = scenes.add(task, weight, len(named.names), named.usual)
     return Run(
-        task=Colorization.build(settings, prior),
+        task=task,
         about=about,
         title=f"{count}, {which}, at {settings.data.size} px",
         training_batches=lambda start: training_batches(start, share),

@@ -5,19 +5,39 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from colorflax.metrics import AB_PEAK
 from colorflax.steps import HostBatch, Lane
 
 
-def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> dict[str, float]:
-    """Mean of each of the task's numbers over all examples whose mask is True."""
+class Evaluation(NamedTuple):
+    """Of one state on one split."""
+
+    numbers: dict[str, float]
+    pictures: np.ndarray  # of the first batch: uint8, a row for each example
+
+
+def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> Evaluation:
+    """Mean of each of the task's numbers over all examples whose mask is True.
+
+    A number that none of them has is left out.
+    """
     columns: dict[str, list[float]] = {}
+    shown: np.ndarray | None = None
     for batch in batches:
-        numbers, mask = jax.device_get(lane.eval_step(state, batch))
-        for name, values in numbers.items():
-            columns.setdefault(name, []).extend(values[mask].tolist())
-    return {name: math.fsum(column) / len(column) for name, column in columns.items()}
+        found, pictures, there = lane.eval_step(state, batch)
+        numbers, mask = jax.device_get((found, there))
+        if shown is None:
+            shown = jax.device_get(pictures)[mask]
+        for name, number in numbers.items():
+            values, exists = number if isinstance(number, tuple) else (number, True)
+            columns.setdefault(name, []).extend(values[mask & exists].tolist())
+    assert shown is not None, "a split is never empty"
+    means = {
+        n: math.fsum(column) / len(column) for n, column in columns.items() if column
+    }
+    return Evaluation(means, shown)
 
 
 class _Row(NamedTuple):
@@ -61,4 +81,10 @@ def table(numbers: Mapping[str, float], title: str) -> str:
         scores = f"{row.label:26}{ours:11{row.form}}{grey:11{row.form}}"
         lines.append(f"{scores}   {row.compare(ours, grey)}")
     lines.append("* share of pixels where the larger of a, b is the same")
+    if "scene_accuracy" in numbers:
+        right, usual = numbers["scene_accuracy"], numbers["chance_accuracy"]
+        lines.append(
+            f"Scenes named right: {right:.1%}; "
+            f"the most frequent one named always: {usual:.1%}"
+        )
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import numpy as np
 from absl import flags
 from jaxtyping import Float, Int64
 
-from colorflax import bins, census, chart, cli, config, files
+from colorflax import bins, census, chart, cli, config, files, rules
 from colorflax.data import library, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
@@ -98,7 +98,7 @@ def _draw(photos: Photographs) -> Photographs:
 
 def _settings() -> config.Data:
     source = str(_SOURCE.value)
-    config.check_source(source, "--source")
+    rules.check_source(source, "--source")
     return config.Data(
         source=source,
         train_split=_SPLIT.value,

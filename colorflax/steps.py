@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from colorflax import sharding
-from colorflax.tasks import Task
+from colorflax.tasks import Numbers, Task
 
 HostBatch = dict[str, np.ndarray]
 
@@ -22,13 +22,12 @@ class Lane(NamedTuple):
     """Compiled functions over host batches; states stay on the devices.
 
     The state given to `train_step` is donated: only the returned one is valid after.
-    `eval_step` and `render` also give the batch's mask, of all processes.
+    `eval_step` gives numbers, pictures and the batch's mask, of all processes.
     """
 
     init: Callable[[HostBatch], Any]
     train_step: Callable[[Any, HostBatch], tuple[Any, dict[str, jax.Array]]]
-    eval_step: Callable[[Any, HostBatch], tuple[dict[str, jax.Array], jax.Array]]
-    render: Callable[[Any, HostBatch], tuple[jax.Array, jax.Array]]
+    eval_step: Callable[[Any, HostBatch], tuple[Numbers, jax.Array, jax.Array]]
 
 
 def lane(
@@ -88,14 +87,13 @@ def lane(
         if mesh.devices.flat[0].platform == "cpu"
         else None,
     )
-    look = functools.partial(
-        jax.jit, in_shardings=(everywhere, split), out_shardings=everywhere
+    eval_step = jax.jit(
+        lambda state, batch: (*task.eval_step(state, batch), batch["mask"]),
+        in_shardings=(everywhere, split),
+        out_shardings=everywhere,
     )
-    eval_step = look(lambda state, batch: (task.eval_step(state, batch), batch["mask"]))
-    render = look(lambda state, batch: (task.render(state, batch), batch["mask"]))
     return Lane(
         init=lambda batch: init(put(batch)),
         train_step=train_step,
         eval_step=lambda state, batch: eval_step(state, put(batch)),
-        render=lambda state, batch: render(state, put(batch)),
     )

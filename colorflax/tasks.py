@@ -6,6 +6,7 @@ because the loop sees only a state, batches and dictionaries of numbers.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -21,7 +22,14 @@ from colorflax.resample import bilinear
 from colorflax.state import TrainState
 
 Batch = dict[str, jax.Array]
-"""rgb: uint8 (b, h, w, 3); embedding: float32 (b, e) where the network takes one."""
+"""rgb: uint8 (b, h, w, 3); embedding: float32 (b, e) where the network takes one;
+label: int32 (b,) where scenes are learnt, -1 for a photograph without one."""
+
+Numbers = dict[str, jax.Array | tuple[jax.Array, jax.Array]]
+"""A number (b,) each; with a bool (b,) where it does not exist for every example."""
+
+NOTES = "intermediates"
+"""The collection in which a network sows what it has to say beside the head."""
 
 
 @runtime_checkable
@@ -47,12 +55,10 @@ class Task(Protocol):
         """
         ...
 
-    def eval_step(self, state: Any, batch: Batch) -> dict[str, Float[Array, " b"]]:
-        """Numbers about each example; grey_x is the baseline of x."""
-        ...
-
-    def render(self, state: Any, batch: Batch) -> UInt8[Array, "b h w3 3"]:
-        """A row of pictures for each example."""
+    def eval_step(
+        self, state: Any, batch: Batch
+    ) -> tuple[Numbers, UInt8[Array, "b h w3 3"]]:
+        """Numbers about each example, grey_x the baseline of x; a row of pictures."""
         ...
 
 
@@ -88,11 +94,13 @@ class Colorization:
         L = augment.age(batch["rgb"], key, self.augment)
 
         def cost(params: Any) -> tuple[jax.Array, Any]:
-            head, model_state = self.model.apply(
+            head, kept = self.model.apply(
                 {"params": params, **state.model_state}, L, batch.get("embedding"),
-                train=True, axis=axis, mutable=list(state.model_state),
+                train=True, axis=axis, mutable=[*state.model_state, NOTES],
             )  # fmt: skip
-            return jnp.mean(self.objective.loss(head, ab)), model_state
+            model_state = dict(kept)
+            notes = model_state.pop(NOTES, {})
+            return jnp.mean(self.cost(head, ab, notes, batch)), model_state
 
         step = jax.value_and_grad(cost, has_aux=True)(state.params)
         (loss, model_state), gradients = jax.lax.pmean(step, axis) if axis else step
@@ -105,16 +113,35 @@ class Colorization:
         }
         return state, scalars
 
+    def cost(
+        self,
+        head: Float[Array, "b h_s w_s q"],
+        ab: Float[Array, "b h w 2"],
+        notes: Mapping[str, Any],
+        batch: Batch,
+    ) -> Float[Array, " b"]:
+        """What each example costs; `notes` are what the network has sown."""
+        del notes, batch
+        return self.objective.loss(head, ab)
+
+    def judge(self, notes: Mapping[str, Any], batch: Batch) -> Numbers:
+        """Numbers about what the network has sown."""
+        del notes, batch
+        return {}
+
     def eval_step(
         self, state: TrainState, batch: Batch
-    ) -> dict[str, Float[Array, " b"]]:
-        """How near ab and the 8-bit picture are, of the output and of grey."""
+    ) -> tuple[Numbers, UInt8[Array, "b h w3 3"]]:
+        """How near output and grey are to the truth; the three of them side by side."""
         L, truth = split(batch["rgb"])
         photograph = batch["rgb"].astype(jnp.float32) / 255
-        ab = self.predict(state.variables, L, batch.get("embedding"))
-        numbers: dict[str, jax.Array] = {}
-        for prefix, guess in (("", ab), ("grey_", jnp.zeros_like(ab))):
-            picture = paint(L, guess).astype(jnp.float32) / 255
+        ab, notes = self._look(state.variables, L, batch.get("embedding"))
+        numbers = self.judge(notes, batch)
+        row = []
+        for prefix, guess in (("grey_", jnp.zeros_like(ab)), ("", ab)):
+            painted = paint(L, guess)
+            row.append(painted)
+            picture = painted.astype(jnp.float32) / 255
             agreement = metrics.larger_channel_agreement(guess, truth)
             numbers |= {
                 prefix + "mse": metrics.ab_mse(guess, truth),
@@ -124,14 +151,7 @@ class Colorization:
                 prefix + "within_10": metrics.share_within(guess, truth, 10.0),
                 prefix + "larger_channel_agreement": agreement,
             }
-        return numbers
-
-    def render(self, state: TrainState, batch: Batch) -> UInt8[Array, "b h w3 3"]:
-        """Grey, output, truth, side by side."""
-        L, _ = split(batch["rgb"])
-        ab = self.predict(state.variables, L, batch.get("embedding"))
-        row = [paint(L, jnp.zeros_like(ab)), paint(L, ab), batch["rgb"]]
-        return jnp.concatenate(row, axis=2)
+        return numbers, jnp.concatenate([*row, batch["rgb"]], axis=2)
 
     def predict(
         self,
@@ -140,9 +160,15 @@ class Colorization:
         embedding: Float[Array, "b e"] | None,
     ) -> Float[Array, "b h w 2"]:
         """The ab of each pixel, enlarged bilinearly from the head's stride."""
-        head: jax.Array = self.model.apply(variables, L, embedding)  # type: ignore[assignment]
-        ab = self.objective.decode(head)
-        return bilinear(ab, self.objective.stride, L.shape[1:3])
+        return self._look(variables, L, embedding)[0]
+
+    def _look(
+        self, variables: Any, L: jax.Array, embedding: jax.Array | None
+    ) -> tuple[jax.Array, Mapping[str, Any]]:
+        """Colours, and what the network has sown."""
+        head, kept = self.model.apply(variables, L, embedding, mutable=[NOTES])
+        ab = bilinear(self.objective.decode(head), self.objective.stride, L.shape[1:3])
+        return ab, kept.get(NOTES, {})
 
 
 def split(

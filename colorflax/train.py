@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from colorflax import config, distributed, evaluate, steps
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
 from colorflax.errors import UserError
-from colorflax.steps import HostBatch
 from colorflax.writers import Progress, Silence, Writers, say
 
 _SHEET_ROWS = 8
@@ -30,8 +28,7 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
     timing = settings.train
     lane = steps.lane(run.task, timing.parallel, settings.seed)
     checkpoints = Checkpoints(workdir, keep=timing.keep)
-    shown = next(run.evaluation_batches())
-    state = lane.init(shown)
+    state = lane.init(next(run.evaluation_batches()))
     start = step = checkpoints.latest() or 0
     distributed.agree({"the newest checkpoint": start})
     if start:
@@ -79,10 +76,11 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
                 if look or save:
                     settle()
                 if look:
-                    numbers = evaluate.evaluate(lane, state, run.evaluation_batches())
+                    seen = evaluate.evaluate(lane, state, run.evaluation_batches())
+                    numbers = seen.numbers
                 if look and fresh:
                     writers.scalars(step, {f"eval/{k}": v for k, v in numbers.items()})
-                    writers.pictures(step, _sheet(lane, state, shown))
+                    writers.pictures(step, seen.pictures[:_SHEET_ROWS])
                 if save:
                     score = numbers[run.task.score] if look else None
                     checkpoints.save(step, state, run.about, score)
@@ -100,9 +98,3 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
         writers.close()
         checkpoints.close()
     return numbers
-
-
-def _sheet(lane: steps.Lane, state: Any, batch: HostBatch) -> np.ndarray:
-    """Rows of pictures of the first few examples."""
-    rows, mask = jax.device_get(lane.render(state, batch))
-    return np.asarray(rows[mask][:_SHEET_ROWS])

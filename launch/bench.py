@@ -3,8 +3,6 @@
 Each benchmark times ours and a reference in turn, in one process, and prints medians.
 """
 
-import statistics
-import time
 from collections.abc import Callable, Sequence
 
 import jax
@@ -13,31 +11,10 @@ from absl import app, flags
 
 from colorflax import bins, cli, color
 from launch.bench_data import bench_data
+from launch.bench_zhang import bench_zhang
+from launch.timing import interleave, report
 
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed rounds per benchmark.", 1)
-
-
-def interleave(
-    functions: dict[str, Callable[[], object]], rounds: int
-) -> dict[str, float]:
-    """Median seconds per call; one untimed call each, then round robin."""
-    for function in functions.values():
-        jax.block_until_ready(function())
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            jax.block_until_ready(function())
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}
-
-
-def report(title: str, seconds: dict[str, float], ours: str) -> None:
-    """Print one line per contestant, with its time as a multiple of ours."""
-    print(title)
-    for name, median in seconds.items():
-        ratio = median / seconds[ours]
-        print(f"  {name:<14} {median * 1e3:9.2f} ms  {ratio:7.1f}x")
 
 
 def bench_color(rounds: int) -> None:
@@ -78,7 +55,12 @@ def bench_gamut(rounds: int) -> None:
     report("soft_encode, 16x56x56", interleave(contestants, rounds), "colorflax")
 
 
-BENCHMARKS = {"color": bench_color, "gamut": bench_gamut, "data": bench_data}
+BENCHMARKS = {
+    "color": bench_color,
+    "gamut": bench_gamut,
+    "data": bench_data,
+    "zhang": bench_zhang,
+}
 
 
 def main(argv: Sequence[str]) -> None:

@@ -200,7 +200,9 @@ class Line(nn.Module):
     """The smallest network of stride 2."""
 
     @nn.compact
-    def __call__(self, L: jax.Array, embedding: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, L: jax.Array, embedding: jax.Array | None = None, **how: object
+    ) -> jax.Array:
         return nn.Conv(2, (3, 3), 2)(L / 50 - 1)
 
 
@@ -214,7 +216,7 @@ def _target(task: Colorization, state: TrainState, rgb: jax.Array) -> jax.Array:
         kept: list[jax.Array] = []
         probe = Probe(task.objective, kept.append)
         probed = dataclasses.replace(task, objective=probe)
-        probed.train_step(state, {"rgb": rgb}, KEY, lambda tree: tree)
+        probed.train_step(state, {"rgb": rgb}, KEY, axis=None)
         return kept[0]
 
     return jax.jit(step)(state)

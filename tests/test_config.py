@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from colorflax import config
+from colorflax import config, rules
 from colorflax.errors import UserError
 from configs import fusion
 
@@ -83,9 +83,9 @@ def test_whole_numbers_are_fine_where_fractions_are_meant() -> None:
 
 def test_batch_that_does_not_divide() -> None:
     settings = config.parse(fusion.get_config("imagenet"))
-    config.check_devices(settings, devices=4, processes=2)
+    rules.check_devices(settings, devices=4, processes=2)
     with pytest.raises(UserError, match="100 does not divide over 8 devices.* 104"):
-        config.check_devices(settings, devices=8, processes=1)
+        rules.check_devices(settings, devices=8, processes=1)
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,18 @@ def _lane() -> Lane:
     """An evaluation whose numbers are the examples' own."""
 
     def eval_step(state, batch):
-        return {"x": batch["x"] * state}, batch["mask"]
+        return {"x": batch["x"] * state}, batch["x"] + 100, batch["mask"]
 
-    return Lane(init=None, train_step=None, eval_step=eval_step, render=None)
+    return Lane(init=None, train_step=None, eval_step=eval_step)
 
 
 def test_mean_over_examples_not_batches() -> None:
     x = np.arange(12, dtype=np.float32)
     mask = np.arange(12) < 10
     batches = [{"x": x[i : i + 4], "mask": mask[i : i + 4]} for i in (0, 4, 8)]
-    assert evaluate.evaluate(_lane(), 2.0, batches) == {"x": 9.0}
+    numbers, pictures = evaluate.evaluate(_lane(), 2.0, batches)
+    assert numbers == {"x": 9.0}
+    np.testing.assert_array_equal(pictures, x[:4] + 100)
 
 
 def test_table_names_the_baseline() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from colorflax.models.fusion import Fusion, _Fuse
+from colorflax.models.fuse import Fuse
+from colorflax.models.fusion import Fusion
 from colorflax.resample import repeat
 
 KEY = jax.random.key(0)
@@ -47,7 +48,7 @@ def test_any_size(stride: int, size: tuple[int, int]) -> None:
 def test_fuse_equals_convolution_over_the_tiled_concatenation() -> None:
     x = jax.random.normal(KEY, (2, 5, 6, 16))
     e = jax.random.normal(jax.random.key(1), (2, 11))
-    fuse = _Fuse(8)
+    fuse = Fuse(8)
     params = fuse.init(KEY, x, e)["params"]
     params["bias"] = jnp.arange(8.0)
     tiled = jnp.broadcast_to(e[:, None, None], (2, 5, 6, 11))

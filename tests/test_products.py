@@ -64,7 +64,8 @@ def test_product(network: str, objective: str, quick: None) -> None:
     )
     assert all(jax.tree.leaves(moved)), moved
 
-    numbers = jax.eval_shape(task.eval_step, trained, batch)
+    numbers, pictures = jax.eval_shape(task.eval_step, trained, batch)
+    assert pictures.shape == (2, 16, 48, 3)
     assert {f"grey_{task.score}", task.score} <= numbers.keys()
     assert {number.shape for number in numbers.values()} == {(2,)}
     L = jax.ShapeDtypeStruct((2, 17, 9, 1), np.float32)

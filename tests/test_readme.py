@@ -40,6 +40,10 @@ def place(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("clone")
     (place / "configs").symlink_to(ROOT / "configs")
     shutil.copytree(photos, place / "photos")
+    for i, photo in enumerate(sorted((place / "photos").iterdir())):
+        folder = place / "places" / ("forest", "harbour")[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, folder)
     shutil.copy(builtin()[0].read().picture, place / "old.jpg")
     return place
 

@@ -26,7 +26,7 @@ from PIL import Image
 from tensorflow_datasets.proto import tf_example_generated_pb2
 
 from colorflax import assemble, config, splits
-from colorflax.data import library, packed, pipeline, prepared, shards
+from colorflax.data import labels, library, packed, pipeline, prepared, shards
 from colorflax.data.records import Record
 from colorflax.errors import UserError
 from configs import fusion
@@ -65,6 +65,11 @@ def _pictures(n: int, seed: int = 0) -> list[bytes]:
 
 def _sha256(file: bytes) -> str:
     return hashlib.sha256(file).hexdigest()
+
+
+def _label(file: bytes) -> int:
+    """A stand-in for a class; -1 is none."""
+    return hashlib.sha256(file).digest()[0] % 4 - 1
 
 
 def _vector(file: bytes) -> np.ndarray:
@@ -131,7 +136,7 @@ def _write_tfds(
                 for feature in features:
                     values = example.features.feature[feature]
                     if feature == "label":
-                        values.int64_list.value.append(1)
+                        values.int64_list.value.append(_label(file))
                     elif feature == "mask":
                         values.bytes_list.value.append(b"no picture at all")
                     else:
@@ -462,6 +467,31 @@ def test_a_known_dataset_is_read_without_its_code(tmp_path: Path) -> None:
         tmp_path / "tfds", {"train": files}, name="imagenet2012", version="5.1.0"
     )
     assert _shas(_settings(source))[0] == sorted(map(_sha256, files))
+
+
+def test_labels_of_a_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each photograph has that of its example; read once, then remembered."""
+    root = tmp_path / "tfds"
+    source = _write_tfds(root, {"train": _pictures(N), "test": _pictures(5, seed=1)})
+    settings = _settings(source, labels="label", validation_split="test[1:]")
+    sides = library.find(settings)
+    expected = [[_label(photo.read().picture) for photo in side] for side in sides]
+    found = labels.find(sides, settings)
+    for _ in range(2):
+        assert found is not None
+        assert found.names == ("0", "1", "2")
+        np.testing.assert_array_equal(found.training, expected[0])
+        np.testing.assert_array_equal(found.validation, expected[1])
+        monkeypatch.setattr(prepared, "_opened", None)
+        found = labels.find(sides, settings)
+
+
+def test_a_dataset_without_classes(tmp_path: Path) -> None:
+    features = {"image": tfds.features.Image(), "label": tfds.features.Scalar(np.int64)}
+    source = _write_tfds(tmp_path / "tfds", {"train": _pictures(2)}, features=features)
+    settings = _settings(source, labels="label")
+    with pytest.raises(UserError, match="no feature `label` with classes in it"):
+        labels.find(library.find(settings), settings)
 
 
 def test_the_picture_is_found_by_its_type(tmp_path: Path) -> None:

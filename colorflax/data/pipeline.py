@@ -21,6 +21,8 @@ HostBatch = dict[str, np.ndarray]
 # A table with a row per photograph; or what the source itself holds of each; or none.
 Embeddings = np.ndarray | Literal["stored"] | None
 
+Labels = np.ndarray | None
+
 _FOREVER = 2**32  # passes; grain's own endless repeat overflows at a batch of one
 
 
@@ -29,6 +31,7 @@ def training_batches(
     embeddings: Embeddings,
     settings: config.Data,
     *,
+    labels: Labels = None,
     seed: int,
     batch_size: int,
     start: int = 0,
@@ -41,6 +44,7 @@ def training_batches(
         photographs: the training split.
         embeddings: float32, row i for photograph i; or "stored" in the source; or None.
         settings: how a photograph becomes a square.
+        labels: a class per photograph, -1 for none; or None.
         seed: of order, crops and mirroring.
         batch_size: over all processes.
         start: the first batch to give, the step of a resumed run.
@@ -48,7 +52,8 @@ def training_batches(
         processes: how many share each batch.
 
     Yields:
-        rgb: uint8 (batch_size / processes, size, size, 3), and embedding: float32.
+        rgb: uint8 (batch_size / processes, size, size, 3); embedding: float32 and
+        label: int32 (batch_size / processes,), where these are given.
     """
 
     stored = isinstance(embeddings, str)
@@ -61,7 +66,7 @@ def training_batches(
     order = grain.MapDataset.range(len(photographs)).seed(seed).shuffle()
     views = order.repeat(_FOREVER).random_map(load)
     batches = views.batch(batch_size // processes)[process::processes][start:]
-    yield from _read(batches, embeddings, settings)
+    yield from _read(batches, embeddings, labels, settings)
 
 
 def evaluation_batches(
@@ -69,6 +74,7 @@ def evaluation_batches(
     embeddings: Embeddings,
     settings: config.Data,
     *,
+    labels: Labels = None,
     batch_size: int,
     process: int = 0,
     processes: int = 1,
@@ -93,28 +99,35 @@ def evaluation_batches(
     padded = -(-len(photographs) // batch_size) * batch_size
     views = grain.MapDataset.range(padded).map(load)
     batches = views.batch(batch_size // processes)[process::processes]
-    yield from _read(batches, embeddings, settings)
+    yield from _read(batches, embeddings, labels, settings)
 
 
 def _steering(row: int, photo: Content, stored: bool) -> HostBatch:
-    if not stored:
-        # Joined in `_read`, so that workers get no copy of the table.
-        return {"row": np.array(row, np.int32)}
-    if photo.embedding is None:
-        raise UserError(f"{photo.name}: holds no embedding; prepare it again with one")
-    return {"embedding": photo.embedding}
+    # Tables are joined in `_read`, so that workers get no copy of them.
+    found: HostBatch = {"row": np.array(row, np.int32)}
+    if stored:
+        if photo.embedding is None:
+            raise UserError(
+                f"{photo.name}: holds no embedding; prepare it again with one"
+            )
+        found["embedding"] = photo.embedding
+    return found
 
 
 def _read(
-    batches: grain.MapDataset, embeddings: Embeddings, settings: config.Data
+    batches: grain.MapDataset,
+    embeddings: Embeddings,
+    labels: Labels,
+    settings: config.Data,
 ) -> Iterator[HostBatch]:
     options = grain.ReadOptions(num_threads=settings.threads, prefetch_buffer_size=4)
     reader = batches.to_iter_dataset(options)
     if settings.workers:
         reader = reader.mp_prefetch(grain.MultiprocessingOptions(settings.workers))
-    stored = isinstance(embeddings, str)
     for batch in reader:
-        rows = None if stored else batch.pop("row")
+        rows = batch.pop("row")
         if isinstance(embeddings, np.ndarray):
             batch["embedding"] = embeddings[rows]
+        if labels is not None:
+            batch["label"] = labels[rows]
         yield batch

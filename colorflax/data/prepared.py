@@ -8,17 +8,23 @@ else ~/tensorflow_datasets.
 import dataclasses
 import functools
 import hashlib
+import io
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import Int32
 from tensorflow_datasets.core import read_only_builder
 
+from colorflax import files
 from colorflax.data import digests
 from colorflax.data.photographs import Content, Photographs
 from colorflax.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 _FORMAT = "array_record"  # the one that TFDS and grain read in any order
 
@@ -73,13 +79,47 @@ class Dataset:
     def take(self, name: str, part: range) -> Photographs:
         """Those examples of a split whose picture can be decoded."""
         info = self._builder.info
-        files = [os.fspath(path) for path in sorted(info.splits[name].filepaths)]
+        paths = [os.fspath(path) for path in sorted(info.splits[name].filepaths)]
         source = Examples(str(self._builder.data_dir), name, self._feature, info.name)
-        state = _state(files, self._feature)
+        state = _state(paths, self._feature)
         found = digests.of(source, part, state, info.full_name, self._max_bad_percent)
         rows = np.arange(part.start, part.stop)
         good = found.any(axis=1)
         return Photographs(source, rows[good], found[good])
+
+
+def labels(photos: Photographs) -> tuple[tuple[str, ...], Int32[np.ndarray, " n"]]:
+    """Names of the classes, and that of each photograph: the feature `label`.
+
+    Every example is read again for it, once; then the classes are remembered.
+
+    Raises:
+        UserError: the dataset has no ClassLabel of this name.
+    """
+    source = photos.source
+    assert isinstance(source, Examples)
+    builder = tfds.builder_from_directory(source.folder, file_format=_FORMAT)
+    feature: Any = dict(builder.info.features).get("label")
+    if type(feature) is not tfds.features.ClassLabel or not feature.num_classes:
+        raise UserError(f"tfds:{source.dataset}: no feature `label` with classes in it")
+    shards = [os.fspath(path) for path in builder.info.splits[source.split].filepaths]
+    rows = hashlib.sha256(photos.rows.astype("<i8").tobytes()).hexdigest()
+    state = _state(sorted(shards), f"label {rows}")
+    remembered = files.cache("index") / f"{state}-labels.npy"
+    try:
+        return tuple(feature.names), np.load(remembered, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        _log.info("tfds:%s: reading %d labels", source.dataset, len(photos))
+    examples, label = _opened(source.folder, source.split, "label")
+    found = [label.deserialize_example_np(examples[row]) for row in photos.rows]
+    classes = np.array([example["label"] for example in found], np.int32)
+    content = io.BytesIO()
+    np.save(content, classes)
+    try:
+        files.write(remembered, content.getvalue())
+    except OSError as error:  # it only saves time
+        _log.warning("%s: cannot be remembered (%s)", remembered, error.strerror)
+    return tuple(feature.names), classes
 
 
 def _find(name: str) -> Any:
@@ -122,15 +162,15 @@ def _picture(features: Mapping[str, Any]) -> str:
     raise UserError(f"{count} features are 8-bit pictures, of {kinds}")
 
 
-def _state(files: Sequence[str], feature: str) -> str:
+def _state(paths: Sequence[str], feature: str) -> str:
     """Another text once the dataset's files are others."""
     try:
-        stats = [os.stat(file) for file in files]
+        stats = [os.stat(path) for path in paths]
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from None
     tokens = [
-        f"{os.path.abspath(file)}|{stat.st_size}|{stat.st_mtime_ns}"
-        for file, stat in zip(files, stats, strict=True)
+        f"{os.path.abspath(path)}|{stat.st_size}|{stat.st_mtime_ns}"
+        for path, stat in zip(paths, stats, strict=True)
     ]
     return hashlib.sha256("\n".join([feature, *tokens]).encode()).hexdigest()[:16]
 

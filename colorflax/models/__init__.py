@@ -5,14 +5,24 @@ batch normalisation use the statistics of the batch where `train` is set, over a
 devices of `axis` where that is not None, and their running averages otherwise.
 """
 
+from collections.abc import Callable
+
 from flax import linen as nn
 
 from colorflax import config
 from colorflax.models.fusion import Fusion
+from colorflax.models.iizuka import Iizuka
 from colorflax.models.simple import Simple
+from colorflax.models.zhang import Zhang
 
 
 def build(settings: config.Model, channels: int) -> nn.Module:
     """The network that `settings` names, with `channels` channels in its head."""
-    networks = {"fusion": Fusion, "simple": Simple}
-    return networks[settings.name](channels=channels, stride=settings.stride)
+    stride = settings.stride
+    networks: dict[str, Callable[[], nn.Module]] = {
+        "fusion": lambda: Fusion(channels, stride),
+        "iizuka": lambda: Iizuka(channels, stride, settings.global_size),
+        "simple": lambda: Simple(channels, stride),
+        "zhang": lambda: Zhang(channels),
+    }
+    return networks[settings.name]()

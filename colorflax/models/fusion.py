@@ -1,9 +1,9 @@
 """The fusion network of Deep Koalarization (arXiv 1712.03400, section 2)."""
 
-import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from colorflax.models.fuse import Fuse
 from colorflax.resample import repeat
 
 _ENCODER = (  # features, stride
@@ -44,7 +44,7 @@ class Fusion(nn.Module):
             x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
             if stride == 2:
                 sizes.append(x.shape[1:3])
-        x = nn.relu(_Fuse(256, name="fuse")(x, embedding))
+        x = nn.relu(Fuse(256, name="fuse")(x, embedding))
         x = nn.relu(nn.Conv(128, (3, 3))(x))
         half, quarter, _ = sizes
         x = repeat(x, 2, quarter)
@@ -54,28 +54,3 @@ class Fusion(nn.Module):
             x = repeat(x, 2, half)
             x = nn.relu(nn.Conv(32, (3, 3))(x))
         return nn.Conv(self.channels, (3, 3), name="head")(x)
-
-
-class _Fuse(nn.Module):
-    """A 1x1 convolution over [image features, embedding tiled at every position].
-
-    The tiled part of that convolution is the same everywhere, so it is one product per
-    photograph, broadcast: the wide concatenated tensor never exists.
-    """
-
-    features: int
-
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "b h w c"], embedding: Float[Array, "b e"] | None
-    ) -> Float[Array, "b h w {self.features}"]:
-        c, e = x.shape[-1], 0 if embedding is None else embedding.shape[-1]
-        # One kernel, initialised at the fan-in of the concatenation.
-        kernel = self.param(
-            "kernel", nn.linear.default_kernel_init, (c + e, self.features)
-        )
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        bias = bias[None, None, None, :]
-        if embedding is not None:
-            bias = bias + (embedding @ kernel[c:])[:, None, None, :]
-        return jnp.einsum("bhwc,cf->bhwf", x, kernel[:c]) + bias

@@ -1,0 +1,34 @@
+"""A vector about the whole photograph joins the features at every position."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+
+class Fuse(nn.Module):
+    """A 1x1 convolution over [image features, vector tiled at every position].
+
+    The tiled part of that convolution is the same everywhere, so it is one product per
+    photograph, broadcast: the wide concatenated tensor never exists.
+    """
+
+    features: int
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], vector: Float[Array, "b e"] | None
+    ) -> Float[Array, "b h w {self.features}"]:
+        """Linear; without a vector, a 1x1 convolution over the features alone."""
+        c, e = x.shape[-1], 0 if vector is None else vector.shape[-1]
+        # One kernel, initialised at the fan-in of the concatenation.
+        kernel = self.param(
+            "kernel", nn.linear.default_kernel_init, (c + e, self.features)
+        )
+        x = jnp.einsum("bhwc,cf->bhwf", x, kernel[:c])
+        if vector is not None:
+            x = x + (vector @ kernel[c:])[:, None, None, :]
+        if self.use_bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            x = x + bias[None, None, None, :]
+        return x

@@ -1,0 +1,85 @@
+"""The network of Colorful Image Colorization (arXiv 1603.08511, figure 2)."""
+
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from colorflax.models import winograd
+
+_BLOCKS = (  # of each convolution: features, stride, dilation
+    ((64, 1, 1), (64, 2, 1)),
+    ((128, 1, 1), (128, 2, 1)),
+    ((256, 1, 1), (256, 1, 1), (256, 2, 1)),
+    ((512, 1, 1),) * 3,
+    ((512, 1, 2),) * 3,
+    ((512, 1, 2),) * 3,
+    ((512, 1, 1),) * 3,
+)
+
+# Each ReLU halves the second moment of what it is given, and He's variance doubles it
+# again (arXiv 1502.01852): up to four convolutions follow each other without a norm.
+_HE = nn.initializers.he_normal()
+
+
+class Zhang(nn.Module):
+    """Seven blocks of convolutions, each ended by a batch norm, and one that enlarges.
+
+    Three convolutions of stride 2 take L to 1/8 of its size; blocks 5 and 6 look around
+    further by dilation instead of going on shrinking; block 8 returns to stride 4.
+    32,235,385 parameters with 313 channels. Layers are those of the authors' PyTorch
+    release, padding included, so that its weights fit (`colorflax.published`). Sizes
+    that eight does not divide are rounded up inside and cropped on the way out.
+
+    Attributes:
+        channels: of the head, which is linear: the objective says what it means.
+    """
+
+    channels: int
+
+    @nn.compact
+    def __call__(
+        self,
+        L: Float[Array, "b h w 1"],
+        embedding: Float[Array, "b e"] | None = None,
+        *,
+        train: bool = False,
+        axis: str | None = None,
+    ) -> Float[Array, "b h_4 w_4 {self.channels}"]:
+        """L in [0, 100] -> the head, at ceil(h / 4) x ceil(w / 4).
+
+        Raises:
+            ValueError: an embedding is given, which nothing here takes.
+        """
+        if embedding is not None:
+            raise ValueError("Zhang takes no embedding")
+        h, w = L.shape[1:3]
+        # Training would keep its transformed pictures, four times the size, for later.
+        faster = None if train else winograd.convolve
+        x = (L - 50) / 100
+        for i, block in enumerate(_BLOCKS, 1):
+            for j, (features, stride, dilation) in enumerate(block, 1):
+                # Symmetric at stride 2 too, where SAME would pad one side only.
+                x = nn.Conv(
+                    features, (3, 3), stride, padding=dilation,
+                    kernel_dilation=dilation, kernel_init=_HE, name=f"conv{i}_{j}",
+                    conv_general_dilated=faster if stride == 1 and i > 2 else None,
+                )(x)  # fmt: skip
+                x = nn.relu(x)
+            x = nn.BatchNorm(
+                use_running_average=not train, momentum=0.9, epsilon=1e-5,
+                axis_name=axis if train else None, name=f"norm{i}",
+            )(x)  # fmt: skip
+        # PyTorch's padding of 1: all but the outermost of the full 4x4 result.
+        x = nn.ConvTranspose(
+            256, (4, 4), (2, 2), padding=((2, 2), (2, 2)), transpose_kernel=True,
+            kernel_init=_HE, name="conv8_1",
+        )(x)  # fmt: skip
+        x = nn.relu(x)
+        for j in (2, 3):
+            x = nn.Conv(
+                256, (3, 3), padding=1, kernel_init=_HE, name=f"conv8_{j}",
+                conv_general_dilated=faster,
+            )(x)  # fmt: skip
+            x = nn.relu(x)
+        x = nn.Conv(self.channels, (1, 1), name="head")(x)
+        # Last, because what is cut off still was the context of what stays.
+        return x[:, : -(-h // 4), : -(-w // 4)]

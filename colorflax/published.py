@@ -1,0 +1,32 @@
+"""The weights of Colorful Image Colorization: python -m colorflax.published --out=DIR.
+
+Downloads what the authors trained, or takes a file, and writes the checkpoint that
+`colorize` and `predict` open. PyTorch is not needed.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from colorflax import cli, files, release
+from colorflax.errors import UserError
+
+_WEIGHTS = flags.DEFINE_string(
+    "weights", None, "file of torch.save; the authors' own is downloaded if not given"
+)
+_OUT = flags.DEFINE_string("out", "runs/published", "folder for the checkpoint")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Fetch, convert, save."""
+    if len(argv) > 1:
+        raise UserError(f"{argv[1]!r} is not a flag; name a file by --weights=FILE")
+    out = files.local(_OUT.value)
+    source = files.local(_WEIGHTS.value) if _WEIGHTS.value else release.fetch()
+    release.publish(source, out)
+    shown = files.shown(out)
+    print(f"Colour: python -m colorflax.colorize --checkpoint={shown} PHOTO.jpg")
+
+
+if __name__ == "__main__":
+    cli.run(main)

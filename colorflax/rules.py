@@ -1,0 +1,209 @@
+"""What a config must hold beyond its types: each rule with its message."""
+
+import itertools
+import math
+import re
+
+from colorflax import splits
+from colorflax.errors import UserError
+from colorflax.settings import CLASSIFYING, STEERED, STRIDES, Config, Data, Optim
+
+_LABELLED = {"folders": "folder:DIR", "label": "tfds:NAME"}
+
+
+def check(c: Config) -> None:
+    """Raise `UserError` for the first rule that `c` breaks."""
+    for path, value in (
+        ("data.size", c.data.size),
+        ("data.threads", c.data.threads),
+        ("train.steps", c.train.steps),
+        ("train.batch_size", c.train.batch_size),
+        ("train.log_every", c.train.log_every),
+        ("train.eval_every", c.train.eval_every),
+        ("train.save_every", c.train.save_every),
+        ("train.keep", c.train.keep),
+    ):
+        _need(value >= 1, f"config.{path} should be at least 1, not {value}")
+    _need(c.data.workers >= 0, "config.data.workers cannot be negative")
+    for path, seed in (("seed", c.seed), ("features.seed", c.features.seed)):
+        _need(0 <= seed < 2**32, f"config.{path} should be in 0..2**32-1, not {seed}")
+    check_source(c.data.source, "config.data.source")
+    _check_splits(c.data)
+    _need(
+        0 <= c.data.validation_percent < 100,
+        "config.data.validation_percent should be at least 0 and below 100, "
+        f"not {c.data.validation_percent:g}",
+    )
+    _need(
+        0 <= c.data.max_bad_percent <= 100,
+        "config.data.max_bad_percent should be in 0..100, "
+        f"not {c.data.max_bad_percent:g}",
+    )
+    _need(
+        c.data.fit == "pad" or c.data.short_side >= c.data.size,
+        f"config.data.short_side={c.data.short_side} is smaller than the "
+        f"config.data.size={c.data.size} that is cropped from it",
+    )
+    for name, most in (
+        ("orthochromatic", 1), ("blur", 16), ("grain", 50), ("fade", 50),
+        ("noise", 50), ("dust", 100),
+    ):  # fmt: skip
+        value = getattr(c.data.augment, name)
+        _need(
+            0 <= value <= most,
+            f"config.data.augment.{name} should be in 0..{most}, not {value:g}",
+        )
+    _check_optim(c.optim)
+    _need(
+        0 <= c.objective.rebalance <= 1,
+        f"config.objective.rebalance should be in 0..1, not {c.objective.rebalance:g}",
+    )
+    _need(
+        c.objective.temperature > 0,
+        "config.objective.temperature should be positive, "
+        f"not {c.objective.temperature:g}",
+    )
+    strides = STRIDES[c.model.name]
+    _need(
+        c.model.stride in strides,
+        f"config.model.stride of {c.model.name} should be "
+        f"{' or '.join(map(str, strides))}, not {c.model.stride}",
+    )
+    _need(
+        c.model.name in STEERED or c.features.name == "none",
+        f"config.model.name={c.model.name} takes no embedding; "
+        "set --config.features.name=none",
+    )
+    _need(
+        c.model.global_size >= 1,
+        f"config.model.global_size should be at least 1, not {c.model.global_size}",
+    )
+    _check_scenes(c)
+    _need(
+        0 < c.objective.scale <= 1000,
+        f"config.objective.scale should be in 0..1000, not {c.objective.scale:g}",
+    )
+    _need(
+        c.objective.name != "classification" or c.model.stride == 4,
+        "config.objective.name=classification needs --config.model.stride=4: "
+        "313 channels are carried at a quarter of the resolution",
+    )
+
+
+def check_devices(config: Config, devices: int, processes: int) -> None:
+    """Raise `UserError` unless the batch divides over devices and processes."""
+    batch = config.train.batch_size
+    for count, what in ((devices, "devices"), (processes, "processes")):
+        if batch % count:
+            raise UserError(
+                f"config.train.batch_size={batch} does not divide over {count} {what}; "
+                f"take a multiple, for example {-(-batch // count) * count}"
+            )
+
+
+def check_source(source: str, name: str) -> None:
+    """Raise `UserError` unless `source`, given as `name`, names photographs."""
+    if re.fullmatch(r"builtin|(folder|records|tfds):.+", source) is None:
+        raise UserError(
+            f"{name}={source!r} should be builtin, folder:DIR, records:DIR or tfds:NAME"
+        )
+
+
+def parse_drops(text: str) -> list[tuple[int, float]]:
+    """`Optim.drops` -> (first step, learning rate) pairs, in their order.
+
+    Raises:
+        UserError: not such a text, or its steps do not rise.
+    """
+    try:
+        pairs = [pair.split(":") for pair in text.split(",")]
+        drops = [(int(step), float(rate)) for step, rate in pairs]
+    except ValueError:
+        drops = []
+    firsts = [0, *(step for step, _ in drops)]
+    rising = all(a < b for a, b in itertools.pairwise(firsts))
+    if not drops or not rising or not all(0 < rate < math.inf for _, rate in drops):
+        raise UserError(
+            f"config.optim.drops={text!r} should be STEP:RATE,STEP:RATE with rising "
+            "steps and positive rates, as in 200000:1e-5,375000:3e-6"
+        )
+    return drops
+
+
+def _check_scenes(c: Config) -> None:
+    weight, labels = c.model.scene_weight, c.data.labels
+    _need(
+        weight >= 0, f"config.model.scene_weight should not be negative, not {weight:g}"
+    )
+    _need(
+        (weight > 0) == (labels != "none"),
+        f"config.model.scene_weight={weight:g} and config.data.labels={labels} do not "
+        "go together: scenes are learnt with a weight and labels, or not at all",
+    )
+    _need(
+        weight == 0 or c.model.name in CLASSIFYING,
+        f"config.model.name={c.model.name} does not name scenes; "
+        "set --config.model.scene_weight=0 --config.data.labels=none",
+    )
+    place = _LABELLED.get(labels, "")
+    _need(
+        c.data.source.startswith(place.partition(":")[0]),
+        f"config.data.labels={labels} needs --config.data.source={place}; "
+        f"{c.data.source} has no such labels",
+    )
+
+
+def _check_optim(o: Optim) -> None:
+    _need(
+        o.learning_rate > 0,
+        f"config.optim.learning_rate should be positive, not {o.learning_rate:g}",
+    )
+    for name, value in (
+        ("cosine_steps", o.cosine_steps), ("warmup_steps", o.warmup_steps),
+        ("weight_decay", o.weight_decay), ("clip", o.clip),
+    ):  # fmt: skip
+        _need(value >= 0, f"config.optim.{name} cannot be negative, not {value:g}")
+    for name, beta in (("beta1", o.beta1), ("beta2", o.beta2)):
+        _need(0 <= beta < 1, f"config.optim.{name} should be in 0..1, not {beta:g}")
+    for name, schedule, given in (
+        ("drops", "step", bool(o.drops)),
+        ("cosine_steps", "cosine", o.cosine_steps > 0),
+    ):
+        _need(
+            given == (o.schedule == schedule),
+            f"config.optim.schedule={schedule} and config.optim.{name} need each "
+            f"other; schedule is {o.schedule} and {name} is {getattr(o, name)!r}",
+        )
+    if o.drops:
+        first, _ = parse_drops(o.drops)[0]
+        _need(
+            first >= o.warmup_steps,
+            f"config.optim.drops={o.drops} begins before the "
+            f"config.optim.warmup_steps={o.warmup_steps} have passed",
+        )
+    _need(
+        o.schedule != "cosine" or o.warmup_steps < o.cosine_steps,
+        f"config.optim.warmup_steps={o.warmup_steps} leaves nothing of the "
+        f"config.optim.cosine_steps={o.cosine_steps}",
+    )
+
+
+def _check_splits(data: Data) -> None:
+    parsed = []
+    for name in ("train_split", "validation_split"):
+        text = getattr(data, name)
+        if text or name == "train_split":
+            try:
+                parsed.append(splits.parse(text))
+            except UserError as error:
+                raise UserError(f"config.data.{name}: {error}") from None
+    if len(parsed) == 2 and splits.overlap(*parsed):
+        raise UserError(
+            f"config.data.train_split={data.train_split} and validation_split="
+            f"{data.validation_split} overlap; let one end where the other begins"
+        )
+
+
+def _need(holds: bool, message: str) -> None:
+    if not holds:
+        raise UserError(message)

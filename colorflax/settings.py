@@ -1,0 +1,135 @@
+"""Every knob of a run: declared once, with its type and unit."""
+
+import dataclasses
+from typing import Any, Literal
+
+STRIDES = {"fusion": (2, 4), "iizuka": (2, 4), "simple": (1, 2, 4), "zhang": (4,)}
+"""Where the head of each network can stop; the first is its paper's."""
+
+STEERED = frozenset({"fusion"})
+"""The networks that take an embedding."""
+
+CLASSIFYING = frozenset({"iizuka"})
+"""The networks that can learn to name the scene as well."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model:
+    """Which network, and at which stride its head stops."""
+
+    name: Literal["fusion", "iizuka", "simple", "zhang"]
+    stride: int  # pixels of the photograph per pixel of the head, see STRIDES
+    global_size: int = 224  # px, iizuka: the square that its global features come from
+    scene_weight: float = 0.0  # iizuka: of the cross-entropy of the scene's name, in
+    # nats, beside the cost of the colours; 0 learns no names
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What the head means: two numbers, or a distribution over 313 ab bins."""
+
+    name: Literal["regression", "classification"]
+    rebalance: float  # classification: share of the uniform prior, 0.5 in the paper;
+    # 1 weighs all pixels alike
+    prior: str  # classification: .npy file with 313 shares; "" estimates it at start
+    temperature: float  # classification: T of the annealed mean, 0.38 in the paper
+    scale: float = 127.0  # regression: the ab that tanh can just not reach
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Features:
+    """The frozen backbone whose embedding steers the network."""
+
+    name: Literal["none", "inception_resnet_v2"]
+    weights: Literal["imagenet", "random"]
+    on_missing: Literal["random", "error"]  # where the weights cannot be had
+    seed: int  # of random weights
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Augment:
+    """How old the L that the network sees in training may look; 0 switches each off.
+
+    Each photograph draws its own strength of each, evenly from 0 up to this. The colour
+    to be learnt, the embedding and the evaluation stay those of the photograph itself.
+    """
+
+    orthochromatic: float  # share, up to 1: red and green as a plate for blue saw them
+    blur: float  # px of the square, standard deviation of the Gaussian
+    grain: (
+        float  # L units, standard deviation in mid-grey; less towards black and white
+    )
+    fade: float  # L units by which black rises and, apart from that, white sinks
+    noise: float  # L units, standard deviation, of the scanner: alike in all tones
+    dust: float  # percent of the pixels covered, half of the specks black, half white
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data:
+    """Where photographs come from and what the network sees of them."""
+
+    source: str  # builtin, folder:DIR, records:DIR or tfds:NAME[/CONFIG][:VERSION]
+    train_split: str  # NAME or NAME[FROM:TO], as in train[:90%] or train[100:]; only a
+    # dataset of TFDS has other names than train
+    validation_split: str  # likewise; "" takes validation_percent of the train_split
+    validation_percent: float  # chosen by content; unused with a validation_split
+    max_bad_percent: float  # of all files; with more that cannot be read, stop
+    fit: Literal["crop", "pad"]  # fill the square and crop, or keep all on white
+    short_side: int  # px after resizing, before the crop (fit=crop)
+    size: int  # px, the square that the network sees
+    flip: bool  # mirror half of the training views
+    augment: Augment
+    threads: int  # decoding at the same time in this process
+    workers: int  # decoding processes; 0 decodes in this one
+    labels: Literal["none", "folders", "label"] = "none"  # a scene's name: that of the
+    # first folder below DIR, or the feature `label` of a dataset of TFDS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optim:
+    """Adam (arXiv 1412.6980), and how its learning rate moves.
+
+    In the order of their effect: the gradient is clipped, the decay is added to it,
+    Adam scales it, the learning rate of the step multiplies it.
+    """
+
+    learning_rate: float  # the highest
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    drops: str = ""  # step: STEP:RATE pairs, as in 200000:1e-5,375000:3e-6; each rate
+    # holds from its step on
+    cosine_steps: int = 0  # cosine: steps until the rate is 0, warm-up included
+    warmup_steps: int = 0  # the rate rises evenly over so many steps, whatever follows
+    beta1: float = 0.9  # share of the past in the mean of the gradient
+    beta2: float = 0.999  # share of the past in the mean of its square
+    weight_decay: float = 0.0  # times the kernels, added to the gradient: L2, not AdamW
+    clip: float = 0.0  # longest gradient over all parameters; 0 does not clip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """How long, how many at once, and when to look and to save."""
+
+    steps: int
+    batch_size: int  # photographs per step, over all devices and processes
+    parallel: Literal["jit", "pmap"]
+    log_every: int  # steps
+    eval_every: int  # steps; also after the last one
+    save_every: int  # steps; also after the last one
+    keep: int  # newest checkpoints kept, beside the best
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """One run."""
+
+    seed: int
+    model: Model
+    objective: Objective
+    features: Features
+    data: Data
+    optim: Optim
+    train: Train
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dictionaries, as JSON holds them."""
+        return dataclasses.asdict(self)

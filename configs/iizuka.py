@@ -1,0 +1,114 @@
+"""Let there be Color!: global features learnt from scratch, perhaps with scene names.
+
+    python -m colorflax.main --config=configs/iizuka.py
+
+A first run for a laptop: eight built-in photographs at 64 px, 300 steps of 16. It
+took 13 minutes of CPU time (24 minutes on two cores that much else was running on) and
+ended, on the photographs it trained on, at an MSE of 0.0031 (ab/127)^2 where leaving
+them grey costs 0.0367, and a PSNR of 29.4 dB where grey has 19.6, with seed 0.
+
+Words after a colon, separated by commas, change it: `classification` (313 bins in place
+of two numbers), `scenes` (each photograph's scene, named by the first folder below
+`places` or another source, is learnt as well) and `places` (the full recipe of the
+paper, for some two million photographs and a GPU):
+
+    python -m colorflax.main --config=configs/iizuka.py:places,scenes \\
+        --config.data.source=folder:/places205
+
+The paper's optimiser, Adadelta, is left out; Adam takes its place.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(words: str = "") -> ConfigDict:
+    config = ConfigDict(
+        {
+            "seed": 0,
+            "model": {
+                "name": "iizuka",
+                "stride": 2,
+                "global_size": 64,
+                "scene_weight": 0.0,
+            },
+            "objective": {
+                "name": "regression",
+                "rebalance": 0.5,
+                "prior": "",
+                "temperature": 0.38,
+                "scale": 127.0,
+            },
+            "features": {
+                "name": "none",
+                "weights": "imagenet",
+                "on_missing": "error",
+                "seed": 0,
+            },
+            "data": {
+                "source": "builtin",
+                "train_split": "train",
+                "validation_split": "",
+                "validation_percent": 10.0,
+                "max_bad_percent": 5.0,
+                "fit": "crop",
+                "short_side": 72,
+                "size": 64,
+                "flip": True,
+                "augment": {
+                    "orthochromatic": 0.0,
+                    "blur": 0.0,
+                    "grain": 0.0,
+                    "fade": 0.0,
+                    "noise": 0.0,
+                    "dust": 0.0,
+                },
+                "threads": 4,
+                "workers": 0,
+                "labels": "none",
+            },
+            "optim": {"learning_rate": 1e-3},
+            "train": {
+                "steps": 300,
+                "batch_size": 16,
+                "parallel": "jit",
+                "log_every": 20,
+                "eval_every": 100,
+                "save_every": 100,
+                "keep": 2,
+            },
+        }
+    )
+    for word in filter(None, words.split(",")):
+        if word not in _CHANGES:
+            known = ", ".join(sorted(_CHANGES))
+            raise ValueError(f"{word!r} after configs/iizuka.py: is not one of {known}")
+        _CHANGES[word](config)
+    return config
+
+
+def _classification(config: ConfigDict) -> None:
+    config.objective.name = "classification"
+    config.model.stride = 4
+
+
+def _scenes(config: ConfigDict) -> None:
+    # 1/300 in the paper, beside an error of a sigmoid, a quarter of that of a tanh.
+    config.model.scene_weight = 4 / 300
+    config.data.labels = "folders"
+    config.data.source = "folder:places"
+
+
+def _places(config: ConfigDict) -> None:
+    # The paper's length: 200,000 steps of 128, about eleven passes.
+    config.model.global_size = 224
+    config.data.short_side = 256
+    config.data.size = 224
+    config.data.threads = 16
+    config.train.batch_size = 128
+    config.train.steps = 200_000
+    config.train.log_every = 100
+    config.train.eval_every = 5_000
+    config.train.save_every = 5_000
+
+
+_CHANGES = {"classification": _classification, "places": _places, "scenes": _scenes}

@@ -1,0 +1,76 @@
+"""Zhang's network beside the same layers in PyTorch, colouring at 256 px.
+
+    python -m launch.bench zhang
+
+Both run forward only, in float32, with weights from the same distribution, on as many
+threads as each takes by itself. PyTorch is given both of its memory layouts; the ratio
+is to the faster one.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from colorflax.errors import UserError
+from colorflax.models.zhang import Zhang
+from launch.timing import interleave, report
+
+_SIZE = 256
+_BATCHES = (1, 8)
+
+
+def bench_zhang(rounds: int) -> None:
+    """Colour 1 and 8 pictures of 256x256."""
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("the zhang benchmark compares with PyTorch: pip install torch")
+    import torch
+
+    model = Zhang(channels=313)
+    variables = jax.jit(model.init)(
+        jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32)
+    )
+    forward = jax.jit(model.apply)
+    plain, last = _torch(), _torch().to(memory_format=torch.channels_last)
+    for batch in _BATCHES:
+        L = np.random.default_rng(0).uniform(0, 100, (batch, _SIZE, _SIZE, 1))
+        on_device = jax.device_put(L.astype(np.float32))
+        theirs = torch.from_numpy(np.array(on_device)).movedim(3, 1).contiguous()
+        theirs_last = theirs.contiguous(memory_format=torch.channels_last)
+        contestants: dict[str, Callable[[], object]] = {
+            "colorflax": lambda x=on_device: forward(variables, x),
+            "PyTorch": lambda x=theirs: plain((x - 50) / 100).numpy(),
+            "channels last": lambda x=theirs_last: last((x - 50) / 100).numpy(),
+        }
+        with torch.no_grad():
+            seconds = interleave(contestants, rounds)
+        report(f"zhang, {batch} x {_SIZE}x{_SIZE}, forward", seconds, "colorflax")
+        best = min(seconds["PyTorch"], seconds["channels last"])
+        print(
+            f"  {best / seconds['colorflax']:.2f} times as fast as the faster PyTorch"
+        )
+
+
+def _torch() -> Any:
+    from torch import nn
+
+    layers: list[Any] = []
+    before = 1
+    for widths, stride, dilation in (
+        ((64, 64), 2, 1), ((128, 128), 2, 1), ((256, 256, 256), 2, 1),
+        ((512,) * 3, 1, 1), ((512,) * 3, 1, 2), ((512,) * 3, 1, 2), ((512,) * 3, 1, 1),
+    ):  # fmt: skip
+        for i, width in enumerate(widths, 1):
+            step = stride if i == len(widths) else 1
+            layers += [
+                nn.Conv2d(before, width, 3, step, dilation, dilation),
+                nn.ReLU(inplace=True),
+            ]
+            before = width
+        layers.append(nn.BatchNorm2d(width))
+    layers += [nn.ConvTranspose2d(512, 256, 4, 2, 1), nn.ReLU(inplace=True)]
+    for _ in range(2):
+        layers += [nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.Conv2d(256, 313, 1)).eval()

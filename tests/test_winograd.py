@@ -1,0 +1,31 @@
+"""Winograd's convolution is the convolution."""
+
+import jax
+import numpy as np
+import pytest
+from flax import linen as nn
+from jax import lax
+
+from colorflax.models import winograd
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.parametrize("size", [(8, 12), (7, 5), (1, 1), (2, 9)])
+def test_against_the_definition(dilation: int, size: tuple[int, int]) -> None:
+    x = jax.random.normal(jax.random.key(0), (2, *size, 5))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 5, 4))
+    expected = lax.conv_general_dilated(
+        x, kernel, (1, 1), ((dilation, dilation),) * 2, rhs_dilation=(dilation,) * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )  # fmt: skip
+    ours = winograd.winograd(x, kernel, dilation)
+    np.testing.assert_allclose(ours, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_in_the_place_of_a_layer(dilation: int) -> None:
+    x = jax.random.normal(jax.random.key(0), (1, 6, 7, 3))
+    layer = nn.Conv(4, (3, 3), padding=dilation, kernel_dilation=dilation)
+    variables = layer.init(jax.random.key(1), x)
+    ours = layer.copy(conv_general_dilated=winograd.convolve).apply(variables, x)
+    np.testing.assert_allclose(ours, layer.apply(variables, x), atol=2e-5)
