@@ -21,6 +21,7 @@ from colorflax import (
     census,
     checkpoint,
     config,
+    distributed,
     features,
     resume,
     rules,
@@ -88,13 +89,14 @@ def assemble(
             f"{workdir}: the labels of {settings.data.source} have changed since this "
             "run began; name another --workdir for a new run"
         )
+    whole = {"process": 0, "processes": 1}
     share = {"process": jax.process_index(), "processes": jax.process_count()}
 
-    def training_batches(start: int) -> Iterator[HostBatch]:
+    def training_batches(start: int, part: dict[str, int]) -> Iterator[HostBatch]:
         return pipeline.training_batches(
             training, for_training, settings.data,
             labels=None if named is None else named.training, seed=settings.seed,
-            batch_size=settings.train.batch_size, start=start, **share,
+            batch_size=settings.train.batch_size, start=start, **part,
         )  # fmt: skip
 
     def evaluation_batches() -> Iterator[HostBatch]:
@@ -113,9 +115,11 @@ def assemble(
         else:
             views = min(_PRIOR_VIEWS, _VIEWS_OF_EACH * len(training))
             batches = -(-views // settings.train.batch_size)
-            seen = itertools.islice(training_batches(0), batches)
+            # All of them in each process, so that all have the same prior.
+            seen = itertools.islice(training_batches(0, whole), batches)
             prior = census.shares(census.count(seen, settings.model.stride))
         about["prior"] = [float(share) for share in prior]
+    distributed.agree(about | {"number of devices": jax.local_device_count()})
     known = np.array_equal(training.digests, validation.digests)
     count = f"{len(validation)} photograph{'s' if len(validation) != 1 else ''}"
     which = "trained on" if known else "not trained on"
@@ -127,7 +131,7 @@ def assemble(
         task=task,
         about=about,
         title=f"{count}, {which}, at {settings.data.size} px",
-        training_batches=training_batches,
+        training_batches=lambda start: training_batches(start, share),
         evaluation_batches=evaluation_batches,
     )
 
@@ -169,11 +173,15 @@ def _embed(
                 f"{choice.description}; change --config.features or prepare them again"
             )
         return ("stored", "stored"), _as_before(record, before)
-    embedded = features.embed_photographs(
-        [(packed.identity(photo), photo.open) for side in sides for photo in side],
-        choice,
-        on_missing=settings.on_missing if before is None else "error",
-    )
+    photos = [(packed.identity(photo), photo.open) for side in sides for photo in side]
+    on_missing = settings.on_missing if before is None else "error"
+    if jax.process_count() > 1:
+        # Each computes its share; then all find on disk what the others computed, and
+        # only where they have no disk in common compute that too.
+        mine = photos[jax.process_index() :: jax.process_count()]
+        features.embed_photographs(mine, choice, on_missing=on_missing)
+        distributed.barrier("all photographs are embedded")
+    embedded = features.embed_photographs(photos, choice, on_missing=on_missing)
     record = {
         "name": embedded.name,
         "weights": embedded.weights,

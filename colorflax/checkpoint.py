@@ -14,10 +14,9 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
 
-from colorflax import files, seals
+from colorflax import distributed, files, seals
 from colorflax.errors import UserError
 
 _FOLDER = "checkpoints"
@@ -100,8 +99,7 @@ class Checkpoints:
                 # shows a broken one: what a seal does not know does not break it.
                 files.write(folder / "metrics" / "metrics", metrics)
                 seals.seal(folder)
-            if jax.process_count() > 1:
-                multihost_utils.sync_global_devices("a checkpoint got its score")
+            distributed.barrier("a checkpoint got its score")
         self._manager.reload()
 
     def latest(self) -> int | None:
@@ -240,6 +238,7 @@ def _newest_sound(workdir: Path) -> tuple[int | None, dict[int, str]]:
 
 def _set_aside(workdir: Path) -> None:
     step, damaged = _newest_sound(workdir)
+    distributed.barrier("all have looked for damaged checkpoints")
     for bad, problem in damaged.items():
         place = workdir / "damaged" / str(bad)
         _log.warning(
@@ -250,8 +249,7 @@ def _set_aside(workdir: Path) -> None:
             shutil.rmtree(place, ignore_errors=True)
             place.parent.mkdir(exist_ok=True)
             (workdir / _FOLDER / str(bad)).rename(place)
-    if damaged and jax.process_count() > 1:
-        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
+    distributed.barrier("damaged checkpoints are set aside")
 
 
 def _seal(root: Path) -> None:

@@ -9,7 +9,7 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from colorflax import files
+from colorflax import distributed, files
 from colorflax.errors import Stopped, UserError
 
 
@@ -29,7 +29,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         ours.addHandler(logging.StreamHandler(sys.stderr))
     sys.unraisablehook = unraisable
     _remember_what_was_compiled()
-    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+    with distributed.parting():
+        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
 
 
 def unraisable(late: "sys.UnraisableHookArgs") -> None:

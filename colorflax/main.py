@@ -9,7 +9,17 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
-from colorflax import assemble, cli, config, evaluate, files, lock, train
+from colorflax import (
+    assemble,
+    cli,
+    cluster,
+    config,
+    distributed,
+    evaluate,
+    files,
+    lock,
+    train,
+)
 from colorflax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -20,6 +30,21 @@ _WORKDIR = flags.DEFINE_string(
 )
 _ALLOW_CHANGES = flags.DEFINE_boolean(
     "allow_changes", False, "go on with a run under other settings than it began with"
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0; or $JAX_COORDINATOR_ADDRESS"
+)
+_PROCESSES = flags.DEFINE_integer(
+    "processes", None, "how many train together; or $JAX_NUM_PROCESSES", 1
+)
+_PROCESS = flags.DEFINE_integer(
+    "process", None, "which of them this is, from 0; or $JAX_PROCESS_ID", 0
+)
+_CLUSTER = flags.DEFINE_enum(
+    "cluster", None, cluster.CLUSTERS, "what JAX asks for the three above"
+)
+_PATIENCE = flags.DEFINE_integer(
+    "patience", 300, "seconds to wait for the other processes", 1
 )
 
 
@@ -36,10 +61,21 @@ def main(argv: Sequence[str]) -> None:
     settings = config.parse(_CONFIG.value)
     named = "-".join([Path(file).stem, *filter(None, words.split(","))])
     workdir = files.local(_WORKDIR.value or f"runs/{named}")
+    distributed.join(
+        cluster.Given(
+            coordinator=_COORDINATOR.value,
+            processes=_PROCESSES.value,
+            process=_PROCESS.value,
+            cluster=_CLUSTER.value,
+            patience=_PATIENCE.value,
+        )
+    )
     leads = jax.process_index() == 0
     with lock.hold(workdir / "lock", "--workdir") if leads else nullcontext():
         run = assemble.assemble(settings, workdir, allow_changes=_ALLOW_CHANGES.value)
         numbers = train.train(run, settings, workdir)
+    if not leads:
+        return
     print(evaluate.table(numbers, run.title))
     print(f"Pictures (grey | output | truth): {workdir}/pictures")
     checkpoint = shlex.quote(f"--checkpoint={workdir}")

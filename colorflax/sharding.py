@@ -31,10 +31,13 @@ def split(devices: Mesh) -> NamedSharding:
 
 def put(batch: dict[str, np.ndarray], sharding: NamedSharding) -> dict[str, Any]:
     """This process's share of a batch -> global arrays."""
-    return {
-        name: jax.make_array_from_process_local_data(sharding, value)
-        for name, value in batch.items()
-    }
+    # With several processes JAX takes this for an implicit transfer; it is the one
+    # place where batches are meant to cross.
+    with jax.transfer_guard_host_to_device("allow"):
+        return {
+            name: jax.make_array_from_process_local_data(sharding, value)
+            for name, value in batch.items()
+        }
 
 
 def anywhere(holds: Callable[[], bool]) -> Callable[[], bool]:

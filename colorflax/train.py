@@ -8,11 +8,11 @@ from typing import Any
 
 import jax
 
-from colorflax import config, evaluate, sharding, signals, steps
+from colorflax import config, distributed, evaluate, sharding, signals, steps
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
 from colorflax.errors import Stopped, UserError
-from colorflax.writers import Progress, Writers, say
+from colorflax.writers import Progress, Silence, Writers, say
 
 _SHEET_ROWS = 8
 
@@ -37,17 +37,20 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
         stack.callback(checkpoints.close)
         state = lane.init(next(run.evaluation_batches()))
         start = step = checkpoints.latest() or 0
+        distributed.agree({"the newest checkpoint": start})
+        first = jax.process_index() == 0  # the one that reports
         judged = 0  # nothing up to here is to be evaluated
         if start:
             state = checkpoints.restore(start, state)
             # A run that was asked to stop saved before it evaluated.
             judged = start if checkpoints.scored(start) else start - 1
+        if start and first:
             going_on = f"going on from step {start} of {timing.steps}"
             done = f"already at step {start}, nothing to train"
             say(f"{workdir}: {going_on if start < timing.steps else done}")
-        writers = Writers(workdir, start)
+        writers = Writers(workdir, start) if first else Silence()
         stack.callback(writers.close)
-        progress = Progress(start, timing.steps, timing.batch_size)
+        progress = Progress(start, timing.steps, timing.batch_size, shown=first)
         stack.callback(progress.close)
         batches = run.training_batches(start)
         numbers: dict[str, float] = {}

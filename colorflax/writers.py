@@ -80,13 +80,28 @@ class Writers:
         self._board.flush()
 
 
-class Progress:
-    """How far a run is: a bar on a terminal, plain lines elsewhere."""
+class Silence:
+    """Writers of the processes that do not report."""
 
-    def __init__(self, start: int, total: int, batch_size: int):
-        self._total, self._batch_size = total, batch_size
+    def scalars(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Write nothing."""
+
+    def pictures(self, step: int, rows: UInt8[np.ndarray, "n h w 3"]) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Progress:
+    """How far a run is: a bar on a terminal, plain lines elsewhere, or not `shown`."""
+
+    def __init__(self, start: int, total: int, batch_size: int, *, shown: bool = True):
+        self._total, self._batch_size, self._shown = total, batch_size, shown
         # Some terminals of containers have no width: nothing could be drawn on them.
-        self._live = sys.stderr.isatty() and os.get_terminal_size(2).columns > 0
+        self._live = (
+            shown and sys.stderr.isatty() and os.get_terminal_size(2).columns > 0
+        )
         self._bar = tqdm(
             initial=start, total=total, unit="step", dynamic_ncols=True,
             disable=not self._live,
@@ -107,7 +122,7 @@ class Progress:
         if self._live:
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update()
-        elif line:
+        elif line and self._shown:
             left = tqdm.format_interval((self._total - step) * self._batch_size / rate)
             say(f"step {step}/{self._total}  {text}  {left} left")
         if line:

@@ -30,7 +30,10 @@ from PIL import Image
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-_LONGEST = ("test_readme", "test_colorize", "test_train", "test_features", "test_steps")
+_LONGEST = (
+    "test_readme", "test_colorize", "test_train", "test_machines", "test_features",
+    "test_steps",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -129,10 +129,7 @@ def test_shares_of_processes_add_up(tmp_path: Path, processes: int) -> None:
         for r in range(processes)
     ]
     for k in range(4):
-        joined = np.concatenate([share[k] for share in shares])
-        assert sorted(x.tobytes() for x in joined) == sorted(
-            x.tobytes() for x in whole[k]
-        )
+        np.testing.assert_array_equal(np.concatenate([s[k] for s in shares]), whole[k])
 
 
 def test_every_epoch_has_every_photograph_once(tmp_path: Path) -> None:

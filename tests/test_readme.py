@@ -67,7 +67,7 @@ def test_commands(place: Path) -> None:
     assert modules.count("colorflax.colorize") >= 1
     # Colouring comes before its checkpoint is explained, and needs the first run.
     for i, command in enumerate(commands):
-        training = command[2] == "colorflax.main"
+        training = command[2] in ("colorflax.main", "launch.local")
         changes = [*SMALL, WITHOUT if i else WITH] if training else []
         printed = _run([*command, *changes], place)
         assert ("left grey" in printed) == training

@@ -2,8 +2,8 @@
 
 Batch k of a run is a function of the seed and k alone: which photographs, which crops,
 which are mirrored. It does not depend on threads, workers, or how often the run was
-stopped, and the union of all processes' shares is the same however many there are. So
-"where was I" is one number, the step.
+stopped, and the shares of all processes, one after the other, are the same batch
+however many there are. So "where was I" is one number, the step.
 """
 
 from collections.abc import Iterator
@@ -64,8 +64,8 @@ def training_batches(
         return {"rgb": rgb, **_steering(i, photo, stored)}
 
     order = grain.MapDataset.range(len(photographs)).seed(seed).shuffle()
-    views = order.repeat(_FOREVER).random_map(load)[process::processes]
-    batches = views.batch(batch_size // processes)[start:]
+    views = order.repeat(_FOREVER).random_map(load)
+    batches = views.batch(batch_size // processes)[process::processes][start:]
     yield from _read(batches, embeddings, labels, settings)
 
 
@@ -97,8 +97,8 @@ def evaluation_batches(
         }
 
     padded = -(-len(photographs) // batch_size) * batch_size
-    views = grain.MapDataset.range(padded).map(load)[process::processes]
-    batches = views.batch(batch_size // processes)
+    views = grain.MapDataset.range(padded).map(load)
+    batches = views.batch(batch_size // processes)[process::processes]
     yield from _read(batches, embeddings, labels, settings)
 
 

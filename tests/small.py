@@ -1,0 +1,44 @@
+"""A network of three layers that has all a step must cope with."""
+
+import dataclasses
+
+import jax
+from flax import linen as nn
+
+from colorflax import config
+from colorflax.tasks import Colorization
+from configs import fusion
+
+EMBEDDING = 6  # how long
+
+
+class Small(nn.Module):
+    """An embedding, and statistics of the batch."""
+
+    channels: int
+    stride: int
+
+    @nn.compact
+    def __call__(
+        self,
+        L: jax.Array,
+        embedding: jax.Array | None = None,
+        *,
+        train: bool = False,
+        axis: str | None = None,
+    ) -> jax.Array:
+        """L -> the head."""
+        # A bias here would be undone by the normalisation: its gradient is rounding
+        # alone, which Adam would blow up to full steps.
+        x = nn.Conv(8, (3, 3), self.stride, use_bias=False)(L / 50 - 1)
+        x = nn.BatchNorm(not train, axis_name=axis if train else None)(x)
+        if embedding is not None:
+            x = x + nn.Dense(8, name="fuse")(embedding)[:, None, None, :]
+        return nn.Conv(self.channels, (3, 3), name="head")(nn.relu(x))
+
+
+def small_task(words: str = "") -> Colorization:
+    """Colorization by `Small`, under what configs/fusion.py says."""
+    task = Colorization.build(config.parse(fusion.get_config(words)), prior=None)
+    model = Small(task.objective.channels, task.objective.stride)
+    return dataclasses.replace(task, model=model)
