@@ -52,8 +52,8 @@ def anywhere(holds: Callable[[], bool]) -> Callable[[], bool]:
         return holds
     devices = mesh()
     votes = np.full(len(devices.local_devices), holds())
-    asked = jax.make_array_from_process_local_data(split(devices), votes)
-    answer = _any(asked, replicated(devices))
+    asked = put({"votes": votes}, split(devices))
+    answer = _any(asked["votes"], replicated(devices))
     return lambda: bool(jax.device_get(answer))
 
 

@@ -92,14 +92,14 @@ def run(
     )
     start = 0
     if since is not None:
-        with contextlib.closing(Checkpoints(since, keep=1)) as checkpoints:
+        with contextlib.closing(Checkpoints(since, {}, keep=1)) as checkpoints:
             start = checkpoints.latest() or 0
             state = checkpoints.restore(start, state)
     losses = []
     for step, batch in enumerate(_batches(photos)[start:], start):
         if save is not None and step == HALF:
-            with contextlib.closing(Checkpoints(save, keep=1)) as checkpoints:
-                checkpoints.save(step, state, {}, None)
+            with contextlib.closing(Checkpoints(save, {}, keep=1)) as checkpoints:
+                checkpoints.save(step, state, None)
         with jax.transfer_guard("disallow"):
             state, scalars = lane.train_step(state, batch)
             losses.append(float(jax.device_get(scalars["loss"])))
