@@ -1,7 +1,6 @@
-"""Checkpoints on disk. The only room that knows Orbax."""
+"""The checkpoints of a run that is going on: saved, judged, restored, set aside."""
 
 import contextlib
-import dataclasses
 import functools
 import json
 import logging
@@ -17,20 +16,10 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
 from colorflax import distributed, files, seals
+from colorflax.checkpoint.folder import FOLDER, newest_sound, open_manager, rank
 from colorflax.errors import UserError
 
-_FOLDER = "checkpoints"
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Saved:
-    """What a checkpoint holds for use after training."""
-
-    path: Path
-    step: int
-    about: dict[str, Any]  # config, weights of the backbone, version
-    variables: Any  # of the network: params, and batch_stats where it has them
 
 
 class Checkpoints:
@@ -52,7 +41,7 @@ class Checkpoints:
 
     def __init__(self, workdir: Path, about: Mapping[str, Any], *, keep: int):
         best = policies.BestN(
-            get_metric_fn=_score,
+            get_metric_fn=rank,
             reverse=True,  # the lowest last, where Orbax looks for the best
             n=1,
             keep_checkpoints_without_metrics=False,
@@ -60,8 +49,8 @@ class Checkpoints:
         newest = policies.LatestN(n=keep)
         _set_aside(workdir)
         self._workdir, self._about = workdir, dict(about)
-        root = (workdir / _FOLDER).absolute()
-        self._manager = _open(
+        root = (workdir / FOLDER).absolute()
+        self._manager = open_manager(
             root,
             async_options=ocp.AsyncOptions(
                 post_finalization_callback=functools.partial(_seal, root)
@@ -91,7 +80,7 @@ class Checkpoints:
 
     def score(self, step: int, score: float) -> None:
         """Add the score that a saved step lacks."""
-        folder = self._workdir / _FOLDER / str(step)
+        folder = self._workdir / FOLDER / str(step)
         with self._saving():
             if jax.process_index() == 0:
                 metrics = json.dumps(self._metrics(score)).encode()
@@ -140,7 +129,7 @@ class Checkpoints:
         except (OSError, ValueError, RuntimeError) as error:
             reason = _reason(error)
         if reason is not None:  # out here, where the error with all its frames is gone
-            step, _ = _newest_sound(self._workdir)
+            step, _ = newest_sound(self._workdir)
             whole = "none was saved before" if step is None else f"step {step} is whole"
             raise UserError(
                 f"{self._workdir}: a checkpoint could not be saved ({reason}); "
@@ -148,96 +137,8 @@ class Checkpoints:
             )
 
 
-def load(path: Path) -> Saved:
-    """Open a checkpoint for use: the network without the optimiser, on one device.
-
-    Args:
-        path: a run's folder, for its best checkpoint; or one checkpoint in it, such as
-            RUN/checkpoints/400.
-
-    Raises:
-        UserError: there is no checkpoint, or it cannot be read.
-    """
-    named = path.parent.name == _FOLDER and path.name.isdigit()
-    root = path.parent if named else path / _FOLDER
-    if not root.is_dir():
-        raise UserError(
-            f"{path}: no checkpoint here; train one with "
-            "python -m colorflax.main --config=configs/fusion.py"
-        )
-    manager = _read(root)
-    step = int(path.name) if named else manager.best_step()
-    step = manager.latest_step() if step is None else step
-    if step not in manager.all_steps():
-        raise UserError(f"{path}: no complete checkpoint here")
-    # Before Orbax reads: it leaves reads behind that fail aloud after the first one.
-    if problem := seals.broken(root / str(step)):
-        raise _damaged(root / str(step), problem)
-    try:
-        items = ocp.args.Composite(
-            about=ocp.args.JsonRestore(), state=_only_network(manager, step)
-        )
-        restored = manager.restore(step, args=items)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(root / str(step), error) from None
-    finally:
-        manager.close()
-    state = restored["state"]
-    variables = {"params": state["params"], **state.get("model_state", {})}
-    return Saved(root / str(step), step, dict(restored["about"]), variables)
-
-
-def remembered(workdir: Path) -> dict[str, Any] | None:
-    """The notes in the newest checkpoint of a run that is not damaged.
-
-    None where nothing was saved yet.
-
-    Raises:
-        UserError: all that were saved are damaged.
-    """
-    step, _ = _newest_sound(workdir)
-    if step is None:
-        return None
-    root = workdir / _FOLDER
-    manager = _read(root)
-    try:
-        items = ocp.args.Composite(about=ocp.args.JsonRestore())
-        return dict(manager.restore(step, args=items)["about"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(root / str(step), error) from None
-    finally:
-        manager.close()
-
-
-def _read(root: Path) -> ocp.CheckpointManager:
-    # The two defaults after read_only are not allowed with it, and Orbax warns.
-    return _open(root, read_only=True, create=False, save_interval_steps=0)
-
-
-def _newest_sound(workdir: Path) -> tuple[int | None, dict[int, str]]:
-    """The newest step that is whole, and what is wrong with those after it."""
-    root = workdir / _FOLDER
-    if not root.is_dir():
-        return None, {}
-    manager = _read(root)
-    found = sorted(manager.all_steps(), reverse=True)
-    manager.close()
-    damaged: dict[int, str] = {}
-    for step in found:
-        problem = seals.broken(root / str(step))
-        if problem is None:
-            return step, damaged
-        damaged[step] = problem
-    if damaged:
-        raise UserError(
-            f"{root}: every checkpoint is damaged ({step}: {damaged[step]}); "
-            "begin again in another --workdir"
-        )
-    return None, {}
-
-
 def _set_aside(workdir: Path) -> None:
-    step, damaged = _newest_sound(workdir)
+    step, damaged = newest_sound(workdir)
     distributed.barrier("all have looked for damaged checkpoints")
     for bad, problem in damaged.items():
         place = workdir / "damaged" / str(bad)
@@ -248,7 +149,7 @@ def _set_aside(workdir: Path) -> None:
         if jax.process_index() == 0:
             shutil.rmtree(place, ignore_errors=True)
             place.parent.mkdir(exist_ok=True)
-            (workdir / _FOLDER / str(bad)).rename(place)
+            (workdir / FOLDER / str(bad)).rename(place)
     distributed.barrier("damaged checkpoints are set aside")
 
 
@@ -259,51 +160,7 @@ def _seal(root: Path) -> None:
             seals.seal(folder)
 
 
-def _damaged(folder: Path, error: Exception | str) -> UserError:
-    why = str(error).strip().split("\n")[0][:200]
-    return UserError(
-        f"{folder}: a damaged checkpoint ({why}); take another one in {folder.parent}"
-    )
-
-
 def _reason(error: Exception) -> str:
     """The system's words for what failed, which Orbax and its C++ wrap in their own."""
     code = re.search(r"os_error_code='(\d+)'", str(error))
     return os.strerror(int(code[1])) if code else str(error).strip().split("\n")[0]
-
-
-def _open(root: Path, **options: Any) -> ocp.CheckpointManager:
-    return ocp.CheckpointManager(
-        root.absolute(),
-        item_names=("state", "about"),
-        # Without best_fn Orbax neither writes scores down nor reads them.
-        options=ocp.CheckpointManagerOptions(
-            best_fn=_score, best_mode="min", **options
-        ),
-        item_handlers={
-            "state": ocp.PyTreeCheckpointHandler(),
-            "about": ocp.JsonCheckpointHandler(),
-        }
-        if options.get("read_only")
-        else None,
-    )
-
-
-def _score(metrics: Mapping[str, float]) -> tuple[int, float]:
-    """Lower is better: the newest yardstick first, then the score."""
-    # Checkpoints without a yardstick are older than the first change of one.
-    return -int(metrics.get("yardstick", 0)), metrics["score"]
-
-
-def _only_network(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:
-    stored = manager.item_metadata(step)["state"].tree
-    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    target = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
-        {name: stored[name] for name in ("params", "model_state") if name in stored},
-    )
-    return ocp.args.PyTreeRestore(
-        item=target,
-        restore_args=ocp.checkpoint_utils.construct_restore_args(target),
-        partial_restore=True,
-    )

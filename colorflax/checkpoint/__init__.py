@@ -1,0 +1,6 @@
+"""Checkpoints on disk. The only room that knows Orbax."""
+
+from colorflax.checkpoint.reading import Saved, load, remembered
+from colorflax.checkpoint.writing import Checkpoints
+
+__all__ = ["Checkpoints", "Saved", "load", "remembered"]

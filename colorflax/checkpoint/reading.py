@@ -1,0 +1,104 @@
+"""A checkpoint opened for use, and what it remembers of its run."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from colorflax import seals
+from colorflax.checkpoint.folder import FOLDER, newest_sound, read_only
+from colorflax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds for use after training."""
+
+    path: Path
+    step: int
+    about: dict[str, Any]  # config, weights of the backbone, version
+    variables: Any  # of the network: params, and batch_stats where it has them
+
+
+def load(path: Path) -> Saved:
+    """Open a checkpoint for use: the network without the optimiser, on one device.
+
+    Args:
+        path: a run's folder, for its best checkpoint; or one checkpoint in it, such as
+            RUN/checkpoints/400.
+
+    Raises:
+        UserError: there is no checkpoint, or it cannot be read.
+    """
+    named = path.parent.name == FOLDER and path.name.isdigit()
+    root = path.parent if named else path / FOLDER
+    if not root.is_dir():
+        raise UserError(
+            f"{path}: no checkpoint here; train one with "
+            "python -m colorflax.main --config=configs/fusion.py"
+        )
+    manager = read_only(root)
+    step = int(path.name) if named else manager.best_step()
+    step = manager.latest_step() if step is None else step
+    if step not in manager.all_steps():
+        raise UserError(f"{path}: no complete checkpoint here")
+    # Before Orbax reads: it leaves reads behind that fail aloud after the first one.
+    if problem := seals.broken(root / str(step)):
+        raise _damaged(root / str(step), problem)
+    try:
+        items = ocp.args.Composite(
+            about=ocp.args.JsonRestore(), state=_only_network(manager, step)
+        )
+        restored = manager.restore(step, args=items)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(root / str(step), error) from None
+    finally:
+        manager.close()
+    state = restored["state"]
+    variables = {"params": state["params"], **state.get("model_state", {})}
+    return Saved(root / str(step), step, dict(restored["about"]), variables)
+
+
+def remembered(workdir: Path) -> dict[str, Any] | None:
+    """The notes in the newest checkpoint of a run that is not damaged.
+
+    None where nothing was saved yet.
+
+    Raises:
+        UserError: all that were saved are damaged.
+    """
+    step, _ = newest_sound(workdir)
+    if step is None:
+        return None
+    root = workdir / FOLDER
+    manager = read_only(root)
+    try:
+        items = ocp.args.Composite(about=ocp.args.JsonRestore())
+        return dict(manager.restore(step, args=items)["about"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(root / str(step), error) from None
+    finally:
+        manager.close()
+
+
+def _damaged(folder: Path, error: Exception | str) -> UserError:
+    why = str(error).strip().split("\n")[0][:200]
+    return UserError(
+        f"{folder}: a damaged checkpoint ({why}); take another one in {folder.parent}"
+    )
+
+
+def _only_network(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:
+    stored = manager.item_metadata(step)["state"].tree
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    target = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
+        {name: stored[name] for name in ("params", "model_state") if name in stored},
+    )
+    return ocp.args.PyTreeRestore(
+        item=target,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(target),
+        partial_restore=True,
+    )
