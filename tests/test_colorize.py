@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import commands
 import jax
 import numpy as np
 import pytest
@@ -124,11 +125,8 @@ def test_embedding_is_used_and_its_weights_are_checked(
 
 
 def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "colorflax.colorize", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True,
-        env=os.environ | {"XLA_FLAGS": ""},
-    )  # fmt: skip
+    env = os.environ | {"XLA_FLAGS": ""}
+    return commands.run("colorflax.colorize", *arguments, env=env)
 
 
 def test_good_ones_are_done_and_bad_ones_are_named(run: Path, tmp_path: Path) -> None:

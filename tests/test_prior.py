@@ -1,9 +1,9 @@
 """The prior: counted as an independent histogram counts, and fit for training."""
 
 import subprocess
-import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,10 +39,7 @@ def test_count_is_a_histogram_of_nearest_bins(stride: int) -> None:
 
 
 def _run(*flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "colorflax.prior", *flags],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return commands.run("colorflax.prior", *flags)
 
 
 def test_command(photos: str, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def _lightness(h: int, w: int) -> np.ndarray:
     return coarse.repeat(4, 0).repeat(4, 1)[:h, :w].astype(np.float32)
 
 
-@pytest.mark.parametrize(("h", "w"), [(21, 34), (24, 16), (17, 17)])
+@pytest.mark.parametrize(("h", "w"), [(21, 34), (16, 17)])
 def test_colours_as_published(
     weights: oracle.Weights, variables: Any, h: int, w: int
 ) -> None:

@@ -1,4 +1,8 @@
-"""Every command of the README is run, in its order, at a small size."""
+"""Every command of the README is run, in its order, at a small size.
+
+The first is run with the network it names and a backbone; where others name that
+network again, the smallest one takes its place.
+"""
 
 import os
 import re
@@ -8,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 
 from colorflax.data.photographs import builtin
@@ -18,8 +23,12 @@ SMALL = [
     "--config.train.steps=2", "--config.train.batch_size=4", "--config.data.size=16",
     "--config.data.short_side=16", "--config.data.validation_percent=50",
 ]  # fmt: skip
-# The first run shows the backbone at work; the others need not build it again.
-WITH, WITHOUT = "--config.features.weights=random", "--config.features.name=none"
+FIRST = ["--config.features.weights=random"]
+LIGHT = {
+    "fusion": ["--config.features.name=none", "--config.model.name=simple"],
+    "iizuka": ["--config.model.global_size=16"],
+    "simple": [],
+}
 
 
 def _lines(language: str) -> list[str]:
@@ -49,26 +58,33 @@ def place(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(command: list[str], place: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *command[1:]], cwd=place, capture_output=True, text=True,
-        env=os.environ | {
-            "PYTHONPATH": str(ROOT),
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        },
-    )  # fmt: skip
+    env = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    if command[1] == "-m":
+        done = commands.run(*command[2:], env=env, cwd=place)
+    else:
+        done = subprocess.run(
+            [sys.executable, *command[1:]],
+            cwd=place, env=env, capture_output=True, text=True,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_commands(place: Path) -> None:
-    commands = _commands()
-    modules = [command[2] for command in commands]
+    listed = _commands()
+    modules = [command[2] for command in listed]
     assert modules.count("colorflax.main") >= 5
     assert modules.count("colorflax.colorize") >= 1
     # Colouring comes before its checkpoint is explained, and needs the first run.
-    for i, command in enumerate(commands):
+    for i, command in enumerate(listed):
         training = command[2] in ("colorflax.main", "launch.local")
-        changes = [*SMALL, WITHOUT if i else WITH] if training else []
+        changes = []
+        if training:
+            network = re.search(r"configs/(\w+)\.py", " ".join(command))[1]
+            changes = [*SMALL, *(LIGHT[network] if i else FIRST)]
         printed = _run([*command, *changes], place)
         assert ("left grey" in printed) == training
     assert len(list((place / "colored").glob("*.png"))) == 13
@@ -77,7 +93,11 @@ def test_commands(place: Path) -> None:
 def test_notebook_lines(place: Path) -> None:
     """Run where `test_commands` has trained."""
     if not (place / "runs" / "fusion").is_dir():
-        _run([*_commands()[0], *SMALL, WITH], place)
+        _run([*_commands()[0], *SMALL, *LIGHT["fusion"]], place)
+    else:
+        # Its backbone was at work when the command line coloured with it.
+        shutil.rmtree(place / "runs" / "fusion")
+        (place / "runs" / "mine").rename(place / "runs" / "fusion")
     *lines, last = _lines("python")
     check = [f"picture = {last}", "assert picture.size == Image.open('old.jpg').size"]
     _run(["python", "-c", "\n".join([*lines, *check])], place)

@@ -240,9 +240,7 @@ def test_shares_are_disjoint_and_complete(
     stream = []
     for k in range(steps):
         rows = [share[k]["embedding"] for share in shares]
-        stream += [
-            bytes(row.astype(np.uint8)) for row in np.stack(rows, 1).reshape(-1, 32)
-        ]
+        stream += [bytes(row.astype(np.uint8)) for row in np.concatenate(rows)]
     assert len(stream) == 2 * n
     for epoch in (stream[:n], stream[n:]):
         assert len(set(epoch)) == n

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import commands
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -526,10 +527,8 @@ def test_a_full_disk_is_one_line_and_no_loss(
 def test_bad_commands_end_in_one_line(
     photos: str, tmp_path: Path, flags: list[str], message: str
 ) -> None:
-    done = subprocess.run(
-        [*_command(photos, tmp_path), *flags],
-        cwd=ROOT, capture_output=True, text=True, env=ENV,
-    )  # fmt: skip
+    _, _, module, *usual = _command(photos, tmp_path)
+    done = commands.run(module, *usual, *flags, env=ENV)
     assert done.returncode in (1, 2)
     assert not done.stdout
     lines = done.stderr.strip().splitlines()
