@@ -27,6 +27,7 @@ from PIL import Image
 
 from colorflax import assemble, checkpoint, cli, config, lock, predict, train
 from colorflax.bins import CENTRES
+from colorflax.checkpoint import reading
 from colorflax.errors import Stopped, UserError
 from configs import fusion
 from launch import drill
@@ -292,6 +293,24 @@ def test_a_run_in_use(photos: str, tmp_path: Path) -> None:
     stopped = re.search(r"colorflax: .*: stopped at step (\d+) of 100000; noth", last)
     assert stopped
     assert max(_steps(workdir)) == int(stopped[1]) >= 5
+
+
+def test_a_checkpoint_removed_while_it_is_read(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run in use makes room for newer ones: what is left is taken."""
+    workdir = tmp_path / "run"
+    shutil.copytree(finished, workdir)
+    take, removed = reading._take, []
+
+    def late(manager: Any, root: Path, step: int) -> checkpoint.Saved:
+        if not removed:
+            removed.append(step)
+            shutil.rmtree(root / str(step))
+        return take(manager, root, step)
+
+    monkeypatch.setattr(reading, "_take", late)
+    assert {checkpoint.load(workdir).step, *removed} == {4, 6}
 
 
 class Signals:

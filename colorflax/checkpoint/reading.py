@@ -1,6 +1,7 @@
 """A checkpoint opened for use, and what it remembers of its run."""
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,26 +40,45 @@ def load(path: Path) -> Saved:
             f"{path}: no checkpoint here; train one with "
             "python -m colorflax.main --config=configs/fusion.py"
         )
-    manager = read_only(root)
-    step = int(path.name) if named else manager.best_step()
-    step = manager.latest_step() if step is None else step
-    if step not in manager.all_steps():
-        raise UserError(f"{path}: no complete checkpoint here")
-    # Before Orbax reads: it leaves reads behind that fail aloud after the first one.
-    if problem := seals.broken(root / str(step)):
-        raise _damaged(root / str(step), problem)
+    while True:
+        manager = read_only(root)
+        try:
+            step = int(path.name) if named else manager.best_step()
+            step = manager.latest_step() if step is None else step
+            if step not in manager.all_steps():
+                raise UserError(f"{path}: no complete checkpoint here")
+            return _take(manager, root, step)
+        except UserError:
+            # A run that goes on removes old ones, perhaps under our hands.
+            if named or step is None or not _disappears(root / str(step)):
+                raise
+        finally:
+            manager.close()
+
+
+def _take(manager: ocp.CheckpointManager, root: Path, step: int) -> Saved:
     try:
+        # Before Orbax reads: it leaves reads behind that fail aloud after a first one.
+        if problem := seals.broken(root / str(step)):
+            raise _damaged(root / str(step), problem)
         items = ocp.args.Composite(
             about=ocp.args.JsonRestore(), state=_only_network(manager, step)
         )
         restored = manager.restore(step, args=items)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(root / str(step), error) from None
-    finally:
-        manager.close()
     state = restored["state"]
     variables = {"params": state["params"], **state.get("model_state", {})}
     return Saved(root / str(step), step, dict(restored["about"]), variables)
+
+
+def _disappears(folder: Path) -> bool:
+    """Whether a folder is gone within a second."""
+    for _ in range(10):
+        if not folder.exists():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def remembered(workdir: Path) -> dict[str, Any] | None:
