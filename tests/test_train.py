@@ -295,22 +295,31 @@ def test_a_run_in_use(photos: str, tmp_path: Path) -> None:
     assert max(_steps(workdir)) == int(stopped[1]) >= 5
 
 
+@pytest.mark.parametrize("links", [True, False])
 def test_a_checkpoint_removed_while_it_is_read(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
-    """A run in use makes room for newer ones: what is left is taken."""
+    """A second name keeps its files; where a disk has none, the next one is taken."""
     workdir = tmp_path / "run"
     shutil.copytree(finished, workdir)
-    take, removed = reading._take, []
+    best = checkpoint.load(workdir).step
+    take = reading._take
 
-    def late(manager: Any, root: Path, step: int) -> checkpoint.Saved:
-        if not removed:
-            removed.append(step)
-            shutil.rmtree(root / str(step))
-        return take(manager, root, step)
+    def late(held: Path, folder: Path) -> checkpoint.Saved:
+        if folder.name == str(best):
+            shutil.rmtree(folder)
+        return take(held, folder)
+
+    def none(*_: Any) -> None:
+        raise OSError("no links here")
 
     monkeypatch.setattr(reading, "_take", late)
-    assert {checkpoint.load(workdir).step, *removed} == {4, 6}
+    if not links:
+        monkeypatch.setattr(reading.os, "link", none)
+    saved = checkpoint.load(workdir)
+    assert saved.step == (best if links else 10 - best)  # of 4 and 6
+    assert saved.path == workdir / "checkpoints" / str(saved.step)
+    assert not list(workdir.glob("reading-*"))
 
 
 class Signals:

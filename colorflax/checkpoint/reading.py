@@ -1,7 +1,12 @@
 """A checkpoint opened for use, and what it remembers of its run."""
 
+import contextlib
 import dataclasses
+import os
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,8 @@ import orbax.checkpoint as ocp
 from colorflax import seals
 from colorflax.checkpoint.folder import FOLDER, newest_sound, read_only
 from colorflax.errors import UserError
+
+_PATIENCE = 20  # how many checkpoints may vanish under our hands
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,36 +47,75 @@ def load(path: Path) -> Saved:
             f"{path}: no checkpoint here; train one with "
             "python -m colorflax.main --config=configs/fusion.py"
         )
-    while True:
-        manager = read_only(root)
+    for _ in range(_PATIENCE):
+        step = int(path.name) if named else _best(root)
+        if step is None or not (root / str(step)).is_dir():
+            raise UserError(f"{path}: no complete checkpoint here")
+        folder = root / str(step)
         try:
-            step = int(path.name) if named else manager.best_step()
-            step = manager.latest_step() if step is None else step
-            if step not in manager.all_steps():
-                raise UserError(f"{path}: no complete checkpoint here")
-            return _take(manager, root, step)
+            with _held(folder) as held:
+                return _take(held, folder)
         except UserError:
-            # A run that goes on removes old ones, perhaps under our hands.
-            if named or step is None or not _disappears(root / str(step)):
+            # A run that goes on removes old ones, perhaps before we held them.
+            if named or not _disappears(folder):
                 raise
-        finally:
+    raise UserError(f"{path}: a run removes its checkpoints faster than they are read")
+
+
+def _best(root: Path) -> int | None:
+    for _ in range(_PATIENCE):
+        with contextlib.suppress(FileNotFoundError):  # removed between list and look
+            manager = read_only(root)
+            best = manager.best_step()
+            step = manager.latest_step() if best is None else best
             manager.close()
+            return step
+    return None
 
 
-def _take(manager: ocp.CheckpointManager, root: Path, step: int) -> Saved:
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[Path]:
+    """The checkpoint in a place where no run removes it: a second name of each file.
+
+    Its own place where links cannot be made, as on a read-only disk.
+    """
+    with contextlib.ExitStack() as stack:
+        place = folder
+        try:
+            # Beside the folder of checkpoints, for a link needs the same disk.
+            aside = stack.enter_context(
+                tempfile.TemporaryDirectory(
+                    prefix="reading-",
+                    dir=folder.parent.parent,
+                    ignore_cleanup_errors=True,
+                )
+            )
+            shutil.copytree(folder, Path(aside) / folder.name, copy_function=os.link)
+            place = Path(aside) / folder.name
+        except OSError:
+            pass
+        yield place
+
+
+def _take(held: Path, folder: Path) -> Saved:
+    manager, step = read_only(held.parent), int(held.name)
     try:
         # Before Orbax reads: it leaves reads behind that fail aloud after a first one.
-        if problem := seals.broken(root / str(step)):
-            raise _damaged(root / str(step), problem)
+        if problem := seals.broken(held):
+            raise _damaged(folder, problem)
         items = ocp.args.Composite(
             about=ocp.args.JsonRestore(), state=_only_network(manager, step)
         )
         restored = manager.restore(step, args=items)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(root / str(step), error) from None
+    except UserError:
+        raise
+    except Exception as error:  # Orbax raises that very class for a failed read
+        raise _damaged(folder, error) from None
+    finally:
+        manager.close()
     state = restored["state"]
     variables = {"params": state["params"], **state.get("model_state", {})}
-    return Saved(root / str(step), step, dict(restored["about"]), variables)
+    return Saved(folder, step, dict(restored["about"]), variables)
 
 
 def _disappears(folder: Path) -> bool:
