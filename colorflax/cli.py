@@ -75,6 +75,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
         # What ml_collections raises for --config.unknown=1: a quoted text in a text.
         guess = str(error.args[0]).replace("\\n", ". ").replace("\\'", "").strip("'")
         complain(f"a --config flag names an unknown setting: {guess}")
+    except ImportError as error:
+        complain(f"the config imports what is not here: {error}; is this the clone?")
     except (flags.Error, UserError, OSError, ValueError, TypeError) as error:
         first, _, traceback = str(error).partition("Traceback")
         # A config file that fails: its last line says why.

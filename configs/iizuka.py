@@ -20,71 +20,14 @@ The paper's optimiser, Adadelta, is left out; Adam takes its place.
 
 from ml_collections import ConfigDict
 
+from configs import base
+
 
 def get_config(words: str = "") -> ConfigDict:
-    config = ConfigDict(
-        {
-            "seed": 0,
-            "model": {
-                "name": "iizuka",
-                "stride": 2,
-                "global_size": 64,
-                "scene_weight": 0.0,
-            },
-            "objective": {
-                "name": "regression",
-                "rebalance": 0.5,
-                "prior": "",
-                "temperature": 0.38,
-                "scale": 127.0,
-            },
-            "features": {
-                "name": "none",
-                "weights": "imagenet",
-                "on_missing": "error",
-                "seed": 0,
-            },
-            "data": {
-                "source": "builtin",
-                "train_split": "train",
-                "validation_split": "",
-                "validation_percent": 10.0,
-                "max_bad_percent": 5.0,
-                "fit": "crop",
-                "short_side": 72,
-                "size": 64,
-                "flip": True,
-                "augment": {
-                    "orthochromatic": 0.0,
-                    "blur": 0.0,
-                    "grain": 0.0,
-                    "fade": 0.0,
-                    "noise": 0.0,
-                    "dust": 0.0,
-                },
-                "threads": 4,
-                "workers": 0,
-                "labels": "none",
-            },
-            "optim": {"learning_rate": 1e-3},
-            "train": {
-                "steps": 300,
-                "batch_size": 16,
-                "parallel": "jit",
-                "log_every": 20,
-                "eval_every": 100,
-                "save_every": 100,
-                "keep": 2,
-                "best": "mse",
-            },
-        }
-    )
-    for word in filter(None, words.split(",")):
-        if word not in _CHANGES:
-            known = ", ".join(sorted(_CHANGES))
-            raise ValueError(f"{word!r} after configs/iizuka.py: is not one of {known}")
-        _CHANGES[word](config)
-    return config
+    config = base.get_config()
+    config.model.name = "iizuka"
+    config.model.global_size = 64
+    return base.changed(config, words, _CHANGES)
 
 
 def _classification(config: ConfigDict) -> None:

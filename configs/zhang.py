@@ -22,76 +22,25 @@ weights need no training: python -m colorflax.published.
 
 from ml_collections import ConfigDict
 
+from configs import base
+
 
 def get_config(words: str = "") -> ConfigDict:
-    config = ConfigDict(
-        {
-            "seed": 0,
-            "model": {"name": "zhang", "stride": 4},
-            "objective": {
-                "name": "classification",
-                "rebalance": 0.5,
-                "prior": "",
-                "temperature": 0.38,
-                "scale": 110.0,
-            },
-            "features": {
-                "name": "none",
-                "weights": "imagenet",
-                "on_missing": "error",
-                "seed": 0,
-            },
-            "data": {
-                "source": "builtin",
-                "train_split": "train",
-                "validation_split": "",
-                "validation_percent": 10.0,
-                "max_bad_percent": 5.0,
-                "fit": "crop",
-                "short_side": 72,
-                "size": 64,
-                "flip": True,
-                "augment": {
-                    "orthochromatic": 0.0,
-                    "blur": 0.0,
-                    "grain": 0.0,
-                    "fade": 0.0,
-                    "noise": 0.0,
-                    "dust": 0.0,
-                },
-                "threads": 4,
-                "workers": 0,
-            },
-            "optim": {
-                # Ten times the paper's, for a run some thousand times shorter.
-                "learning_rate": 3e-4,
-                "schedule": "constant",
-                "drops": "",
-                "cosine_steps": 0,
-                "warmup_steps": 0,
-                "beta1": 0.9,
-                "beta2": 0.99,
-                "weight_decay": 1e-3,
-                "clip": 0.0,
-            },
-            "train": {
-                "steps": 80,
-                "batch_size": 8,
-                "parallel": "jit",
-                "log_every": 10,
-                "eval_every": 40,
-                "save_every": 40,
-                "keep": 2,
-                "best": "mse",
-            },
-        }
-    )
-    for word in filter(None, words.split(",")):
-        if word not in _CHANGES:
-            known = ", ".join(sorted(_CHANGES))
-            raise ValueError(f"{word!r} after configs/zhang.py: is not one of {known}")
-        _CHANGES[word](config)
-    return config
+    config = base.get_config()
+    config.model.name = "zhang"
+    config.model.stride = 4
+    config.objective.name = "classification"
+    config.objective.scale = 110.0
+    # Ten times the paper's, for a run some thousand times shorter.
+    config.optim.learning_rate = 3e-4
+    config.optim.beta2 = 0.99
+    config.optim.weight_decay = 1e-3
+    config.train.steps = 80
+    config.train.batch_size = 8
+    config.train.log_every = 10
+    config.train.eval_every = 40
+    config.train.save_every = 40
+    return base.changed(config, words, _CHANGES)
 
 
 def _imagenet(config: ConfigDict) -> None:

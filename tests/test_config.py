@@ -7,7 +7,7 @@ import pytest
 
 from colorflax import config, rules
 from colorflax.errors import UserError
-from configs import fusion
+from configs import fusion, iizuka, simple, zhang
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,13 @@ def test_missing_setting_is_named() -> None:
     del values["data"]["flip"]
     with pytest.raises(UserError, match=re.escape("config.data.flip is missing")):
         config.parse(values)
+
+
+def test_every_knob_can_be_turned_on_the_command_line() -> None:
+    """Flags know what a config holds: configs hold all there is."""
+    for recipe in (fusion, iizuka, simple, zhang):
+        values = recipe.get_config()
+        assert values.to_dict() == config.parse(values).to_dict()
 
 
 def test_whole_numbers_are_fine_where_fractions_are_meant() -> None:

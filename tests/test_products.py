@@ -15,7 +15,7 @@ from colorflax.state import TrainState
 from colorflax.tasks import Colorization
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-NAMES = sorted(file.stem for file in CONFIGS.glob("*.py"))
+NAMES = sorted({file.stem for file in CONFIGS.glob("*.py")} - {"base"})
 RNG = np.random.default_rng(0)
 
 
@@ -81,7 +81,7 @@ def test_config(name: str) -> None:
     for word in ["", *vars(module).get("_CHANGES", ())]:
         parsed = config.parse(module.get_config(word))
         assert config.parse(parsed.to_dict()) == parsed
-    with pytest.raises(ValueError, match=f"'nonsense' after configs/{name}.py"):
+    with pytest.raises(ValueError, match="'nonsense' after the config's colon"):
         module.get_config("nonsense")
     assert f"python -m colorflax.main --config=configs/{name}.py" in module.__doc__
 

@@ -17,7 +17,7 @@ from colorflax import seals
 from colorflax.checkpoint.folder import FOLDER, newest_sound, read_only
 from colorflax.errors import UserError
 
-_PATIENCE = 20  # how many checkpoints may vanish under our hands
+_PATIENCE = 20  # looks for one that stays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,29 +47,29 @@ def load(path: Path) -> Saved:
             f"{path}: no checkpoint here; train one with "
             "python -m colorflax.main --config=configs/fusion.py"
         )
-    for _ in range(_PATIENCE):
+    for _ in range(1 if named else _PATIENCE):
         step = int(path.name) if named else _best(root)
-        if step is None or not (root / str(step)).is_dir():
-            raise UserError(f"{path}: no complete checkpoint here")
         folder = root / str(step)
-        try:
-            with _held(folder) as held:
-                return _take(held, folder)
-        except UserError:
-            # A run that goes on removes old ones, perhaps before we held them.
-            if named or not _disappears(folder):
-                raise
-    raise UserError(f"{path}: a run removes its checkpoints faster than they are read")
+        if step is not None and folder.is_dir():
+            try:
+                with _held(folder) as held:
+                    return _take(held, folder)
+            except UserError:
+                if named or not _disappears(folder):
+                    raise
+        # A run that goes on removes old ones: before we held it, or while we looked.
+        time.sleep(0.05)
+    raise UserError(f"{path}: no complete checkpoint here")
 
 
 def _best(root: Path) -> int | None:
-    for _ in range(_PATIENCE):
-        with contextlib.suppress(FileNotFoundError):  # removed between list and look
-            manager = read_only(root)
-            best = manager.best_step()
-            step = manager.latest_step() if best is None else best
-            manager.close()
-            return step
+    # Removed between list and look.
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        manager = read_only(root)
+        best = manager.best_step()
+        step = manager.latest_step() if best is None else best
+        manager.close()
+        return step
     return None
 
 
