@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from colorflax import checkpoint, config, features, posterior
 from colorflax.data.decode import to_srgb
 from colorflax.data.views import whole_view
 from colorflax.errors import UserError
+from colorflax.models import winograd
 from colorflax.objectives import Classification
 from colorflax.resample import bilinear
 from colorflax.tasks import Colorization, paint, split
@@ -36,6 +38,8 @@ class Colorizer:
         self._objective = task.objective
         self._view = functools.partial(whole_view, settings=settings.data, size=size)
         self._embed = _embedder(saved.about["features"])
+        self._prepare = functools.partial(winograd.prepared, task.model)
+        self._variables: Any = None  # prepared for the first picture, good for all
         self._run = jax.jit(
             lambda variables, rgb, embedding: task.model.apply(
                 variables, split(rgb)[0], embedding
@@ -100,7 +104,10 @@ class Colorizer:
         padding = ((0, -h % _GRAIN), (0, -w % _GRAIN), (0, 0))
         rgb = np.pad(small, padding, mode="edge")[None]
         embedding = None if self._embed is None else self._embed(image)
-        return self._run(self.saved.variables, rgb, embedding), (h, w)
+        if self._variables is None:
+            L = np.zeros((*rgb.shape[:3], 1), np.float32)
+            self._variables = self._prepare(self.saved.variables, L, embedding)
+        return self._run(self._variables, rgb, embedding), (h, w)
 
     def _join(
         self, image: Image.Image, ab: jax.Array, seen: tuple[int, int]

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from colorflax.errors import UserError
+from colorflax.models import winograd
 from colorflax.models.zhang import Zhang
 from launch.timing import interleave, report
 
@@ -29,9 +30,9 @@ def bench_zhang(rounds: int) -> None:
     import torch
 
     model = Zhang(channels=313)
-    variables = jax.jit(model.init)(
-        jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32)
-    )
+    small = np.zeros((1, 8, 8, 1), np.float32)
+    variables = jax.jit(model.init)(jax.random.key(0), small)
+    variables = winograd.prepared(model, variables, small)  # as `predict` does
     forward = jax.jit(model.apply)
     plain, last = _torch(), _torch().to(memory_format=torch.channels_last)
     for batch in _BATCHES:

@@ -18,17 +18,28 @@ def test_against_the_definition(dilation: int, size: tuple[int, int]) -> None:
         x, kernel, (1, 1), ((dilation, dilation),) * 2, rhs_dilation=(dilation,) * 2,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )  # fmt: skip
-    ours = winograd.winograd(x, kernel, dilation)
+    ours = winograd.winograd(x, winograd.transform(kernel), dilation)
     np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("beforehand", [True, False])
 def test_in_the_place_of_a_layer(
-    dilation: int, monkeypatch: pytest.MonkeyPatch
+    dilation: int, beforehand: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "_PIXELS", 0)
+    monkeypatch.setattr(winograd, "_PIXELS", 10**9 if beforehand else 0)
     x = jax.random.normal(jax.random.key(0), (1, 6, 7, 3))
     layer = nn.Conv(4, (3, 3), padding=dilation, kernel_dilation=dilation)
+    quick = layer.copy(conv_general_dilated_cls=winograd.Convolve)
     variables = layer.init(jax.random.key(1), x)
-    ours = layer.copy(conv_general_dilated=winograd.convolve).apply(variables, x)
-    np.testing.assert_allclose(ours, layer.apply(variables, x), atol=2e-5)
+    assert jax.tree.all(
+        jax.tree.map(np.array_equal, quick.init(jax.random.key(1), x), variables)
+    )
+    expected = layer.apply(variables, x)
+    if beforehand:
+        variables = winograd.prepared(quick, variables, x)
+        kernel = variables[winograd.COLLECTION]["Convolve_0"]["kernel"]
+        assert kernel.shape == (36, 3, 4)
+    ours = quick.apply(variables, x)
+    np.testing.assert_allclose(ours, expected, atol=2e-5)
+    assert not np.array_equal(ours, expected)  # computed another way

@@ -3,15 +3,18 @@
 XLA multiplies as often as the definition of a convolution says on a CPU. Here each 4x4
 square of the output costs 36 multiplications per pair of channels in place of 144, at
 the price of sums and of kernels four times as large: it pays from some hundred
-channels and some thousand pixels on. The result is the same up to rounding.
+channels and some thousand pixels on, or some ten where the kernels are transformed
+beforehand. The result is the same up to rounding.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -38,63 +41,96 @@ _A = (
     (0, 1, 1, 4, 4, 0),
     (0, 1, -1, 8, -8, 1),
 )
-_PIXELS = 4096  # fewer of the output are left to the definition
+_PIXELS = 4096  # fewer of the output are not worth transforming the kernels for
 _OUT, _IN = len(_A), len(_B)  # sides of a square of the output and of what it sees
+
+COLLECTION = "winograd"  # of variables: kernels transformed
 
 Matrix = Sequence[Sequence[int | float]]
 Grid = list[list[jax.Array]]
 
 
-def convolve(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c f"], *_: Any, **how: Any
-) -> Float[Array, "b h w f"]:
-    """In the place of `lax.conv_general_dilated` in `nn.Conv`, for inference.
+class Convolve(nn.Module):
+    """Computes an `nn.Conv`, as its `conv_general_dilated_cls`, for inference.
 
     Only for 3x3 kernels at stride 1 that keep the size of the picture, dilated or not.
-    Where the program runs on anything but a CPU, or has little to do, the plain
-    convolution stays.
+    On a CPU it takes kernels that `prepared` has transformed, or transforms them on the
+    spot where pixels enough are to follow; else the plain convolution stays.
     """
-    b, h, w = x.shape[:3]
-    dilation: int = how["rhs_dilation"][0]
-    plain: Callable[..., jax.Array] = functools.partial(
-        lax.conv_general_dilated, window_strides=(1, 1),
-        padding=((dilation, dilation),) * 2, **how,
-    )  # fmt: skip
-    if b * h * w < _PIXELS:
-        return plain(x, kernel)
-    ours = functools.partial(winograd, dilation=dilation)
-    result: jax.Array = lax.platform_dependent(x, kernel, cpu=ours, default=plain)
-    return result
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c f"],
+        *args: Any, **how: Any,
+    ) -> Float[Array, "b h w f"]:  # fmt: skip
+        """As `lax.conv_general_dilated`."""
+        dilation: int = how["rhs_dilation"][0]
+        if self.is_mutable_collection(COLLECTION) and not self.is_initializing():
+            self.variable(COLLECTION, "kernel", transform, kernel)
+        plain: Callable[..., jax.Array] = functools.partial(
+            lax.conv_general_dilated, window_strides=(1, 1),
+            padding=((dilation, dilation),) * 2, **how,
+        )  # fmt: skip
+        if self.has_variable(COLLECTION, "kernel"):
+            return winograd(x, self.get_variable(COLLECTION, "kernel"), dilation)
+        if math.prod(x.shape[:3]) < _PIXELS:
+            return plain(x, kernel)
+        result: jax.Array = lax.platform_dependent(
+            x, kernel, default=plain,
+            cpu=lambda x, kernel: winograd(x, transform(kernel), dilation),
+        )  # fmt: skip
+        return result
+
+
+def prepared(model: nn.Module, variables: Any, *inputs: Any) -> Any:
+    """`variables` of a network and, on a CPU, its kernels transformed: once for all.
+
+    They take four times the memory of those that they stand for, and are good for any
+    size of picture, not only that of `inputs`.
+    """
+    if jax.default_backend() != "cpu":
+        return variables
+
+    def transformed(variables: Any, *inputs: Any) -> Any:
+        return model.apply(variables, *inputs, mutable=[COLLECTION])[1]
+
+    return {**variables, **jax.jit(transformed)(variables, *inputs)}
+
+
+def transform(kernel: Float[Array, "3 3 c f"]) -> Float[Array, "36 c f"]:
+    """What squares of the picture are multiplied by."""
+    taps = [[kernel[i, j] for j in range(3)] for i in range(3)]
+    return jnp.stack([u for row in _both(_G, taps) for u in row])
 
 
 def winograd(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c f"], dilation: int = 1
+    x: Float[Array, "b h w c"], transformed: Float[Array, "36 c f"], dilation: int = 1
 ) -> Float[Array, "b h w f"]:
     """The convolution, zeros outside the picture; `dilation` pixels between taps."""
     b, h, w, c = x.shape
-    d, f = dilation, kernel.shape[-1]
-    # A dilated convolution is a plain one on each of the d x d interleaved pictures.
-    m = _OUT
+    d, m, f = dilation, _OUT, transformed.shape[-1]
+    # A dilated convolution is a plain one on each of the d x d interleaved pictures:
+    # row (m r + i) d + q of x is row i of square r of picture q.
     rows, columns = -(-h // (m * d)), -(-w // (m * d))  # of squares in each
-    x = jnp.pad(x, ((0, 0), (0, m * d * rows - h), (0, m * d * columns - w), (0, 0)))
-    x = x.reshape(b, m * rows, d, m * columns, d, c).transpose(0, 2, 4, 1, 3, 5)
-    x = x.reshape(b * d * d, m * rows, m * columns, c)
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    pixels = [
-        [padded[:, i : i + m * rows : m, j : j + m * columns : m] for j in range(_IN)]
-        for i in range(_IN)
-    ]
-    taps = [[kernel[i, j] for j in range(3)] for i in range(3)]
+    height, width = m * d * rows, m * d * columns
+    x = jnp.pad(x, ((0, 0), (d, height - h + 4 * d), (d, width - w + 4 * d), (0, 0)))
+
+    def pixel(i: int, j: int) -> jax.Array:
+        """Pixel (i, j) of what each square sees."""
+        seen = x[:, d * i : d * i + height, d * j : d * j + width]
+        seen = seen.reshape(b, rows, m * d, columns, m * d, c)
+        return seen[:, :, :d, :, :d].reshape(-1, c)
+
+    pixels = [[pixel(i, j) for j in range(_IN)] for i in range(_IN)]
     products = lax.dot_general(
-        jnp.stack([v.reshape(-1, c) for row in _both(_B, pixels) for v in row]),
-        jnp.stack([u for row in _both(_G, taps) for u in row]),
+        jnp.stack([v for row in _both(_B, pixels) for v in row]),
+        transformed,
         (((2,), (1,)), ((0,), (0,))),
-    ).reshape(_IN, _IN, b, d, d, rows, columns, f)
+    ).reshape(_IN, _IN, b, rows, d, columns, d, f)
     squares = _both(_A, [[products[i, j] for j in range(_IN)] for i in range(_IN)])
-    y = jnp.stack([jnp.stack(row, axis=-2) for row in squares], axis=-4)
-    # b, d, d, rows, m, columns, m, f: row m r + i of picture p is row (m r + i) d + p.
-    y = y.transpose(0, 3, 4, 1, 5, 6, 2, 7)
-    return y.reshape(b, m * d * rows, m * d * columns, f)[:, :h, :w]
+    y = jnp.stack([jnp.stack(row, axis=4) for row in squares], axis=2)
+    # b, rows, m, d, columns, m, d, f
+    return y.reshape(b, height, width, f)[:, :h, :w]
 
 
 def _both(matrix: Matrix, grid: Grid) -> Grid:

@@ -53,7 +53,7 @@ class Zhang(nn.Module):
             raise ValueError("Zhang takes no embedding")
         h, w = L.shape[1:3]
         # Training would keep its transformed pictures, four times the size, for later.
-        faster = None if train else winograd.convolve
+        faster = None if train else winograd.Convolve
         x = (L - 50) / 100
         for i, block in enumerate(_BLOCKS, 1):
             for j, (features, stride, dilation) in enumerate(block, 1):
@@ -61,7 +61,7 @@ class Zhang(nn.Module):
                 x = nn.Conv(
                     features, (3, 3), stride, padding=dilation,
                     kernel_dilation=dilation, kernel_init=_HE, name=f"conv{i}_{j}",
-                    conv_general_dilated=faster if stride == 1 and i > 2 else None,
+                    conv_general_dilated_cls=faster if stride == 1 and i > 2 else None,
                 )(x)  # fmt: skip
                 x = nn.relu(x)
             x = nn.BatchNorm(
@@ -77,7 +77,7 @@ class Zhang(nn.Module):
         for j in (2, 3):
             x = nn.Conv(
                 256, (3, 3), padding=1, kernel_init=_HE, name=f"conv8_{j}",
-                conv_general_dilated=faster,
+                conv_general_dilated_cls=faster,
             )(x)  # fmt: skip
             x = nn.relu(x)
         x = nn.Conv(self.channels, (1, 1), name="head")(x)
