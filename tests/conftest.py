@@ -55,6 +55,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(root)
 
 
+@pytest.fixture
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache for one test, and an empty `tmp_path / "tfds"` for datasets."""
+    monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+
+
 # colorflax is imported inside the fixtures, after the shape checker is in place.
 
 

@@ -14,15 +14,11 @@ from colorflax.data.decode import decode
 from colorflax.errors import UserError
 from configs import fusion
 
+pytestmark = pytest.mark.usefixtures("own_places")
 SETTINGS = dataclasses.replace(
     config.parse(fusion.get_config()).data, size=16, short_side=20, threads=2
 )
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "cache"))
 
 
 def _photo(path: Path, size: tuple[int, int] = (40, 30), **options: object) -> Path:

@@ -86,10 +86,8 @@ def test_progress_is_logged(tiny, tmp_path, monkeypatch, caplog):
     ]
 
 
-def test_vectors_are_kept_in_the_cache_unless_told_otherwise(
-    tiny, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "cache"))
+@pytest.mark.usefixtures("own_places")
+def test_vectors_are_kept_in_the_cache_unless_told_otherwise(tiny, tmp_path):
     choice = random_choice(tiny)
     features.embed_photographs(Album().photographs(1), choice)
     entries = (tmp_path / "cache" / "embeddings" / choice.key).rglob("*.f32")

@@ -17,6 +17,7 @@ from colorflax.data import labels, library
 from colorflax.errors import UserError
 from configs import iizuka
 
+pytestmark = pytest.mark.usefixtures("own_places")
 COLOURS = {"forest": (40, 120, 50), "sea": (40, 60, 170), "snow": (240, 240, 255)}
 
 
@@ -41,11 +42,6 @@ class Small(nn.Module):
             logits = nn.Dense(self.scenes, name="scene_2")(x.mean((1, 2)))
             self.sow("intermediates", "scene", logits)
         return nn.Conv(self.channels, (3, 3))(x)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -288,11 +288,9 @@ def test_odd_names_are_escaped(
     assert "ünï.jpg: " in str(said[utf8])
 
 
-def test_the_folder_is_read_and_judged(
-    chamber: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("own_places")
+def test_the_folder_is_read_and_judged(chamber: Path) -> None:
     """Also its index, in threads, names and all; what is left is not trained on."""
-    monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path))
     entries = index.read(photographs.list_files(chamber), str(chamber))
     bad = [e for e in entries if e.error]
     with pytest.raises(UserError) as caught:
