@@ -42,6 +42,14 @@ def run(
         )
 
 
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command that could not be done said about it: one line."""
+    assert done.returncode in (1, 2)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
 def _child(
     module: str,
     words: Sequence[str],

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -63,6 +64,22 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # colorflax is imported inside the fixtures, after the shape checker is in place.
+
+
+@pytest.fixture(scope="session")
+def finished(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of six steps; nobody changes it."""
+    import runs
+
+    workdir = tmp_path_factory.mktemp("runs") / "straight"
+    runs.finish(runs.settings(photos), workdir)
+    return workdir
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    """Of that folder, to go on in or to damage."""
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
 
 
 @pytest.fixture

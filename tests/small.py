@@ -1,4 +1,4 @@
-"""A network of three layers that has all a step must cope with."""
+"""Networks of one layer, and of three that have all a step must cope with."""
 
 import dataclasses
 
@@ -10,6 +10,20 @@ from colorflax.tasks import Colorization
 from configs import fusion
 
 EMBEDDING = 6  # how long
+
+
+class Line(nn.Module):
+    """The smallest network: who trains it must not care."""
+
+    channels: int
+    stride: int
+
+    @nn.compact
+    def __call__(
+        self, L: jax.Array, embedding: jax.Array | None = None, **how: object
+    ) -> jax.Array:
+        """L -> the head."""
+        return nn.Conv(self.channels, (3, 3), self.stride)(L / 50 - 1)
 
 
 class Small(nn.Module):

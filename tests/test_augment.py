@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import linen as nn
 from PIL import Image
 from scipy import ndimage
 from skimage.color import rgb2lab
+from small import Line
 
 from colorflax import augment, config, steps
 from colorflax.data import photographs
@@ -196,19 +196,9 @@ class Probe:
         return self.inner.loss(head, ab)
 
 
-class Line(nn.Module):
-    """The smallest network of stride 2."""
-
-    @nn.compact
-    def __call__(
-        self, L: jax.Array, embedding: jax.Array | None = None, **how: object
-    ) -> jax.Array:
-        return nn.Conv(2, (3, 3), 2)(L / 50 - 1)
-
-
 def _task(settings: config.Augment) -> Colorization:
     task = Colorization.build(config.parse(fusion.get_config()), None)
-    return dataclasses.replace(task, model=Line(), augment=settings)
+    return dataclasses.replace(task, model=Line(2, 2), augment=settings)
 
 
 def _target(task: Colorization, state: TrainState, rgb: jax.Array) -> jax.Array:

@@ -5,7 +5,6 @@ Two real processes, with four simulated devices each, run once for all tests her
 
 import dataclasses
 import itertools
-import json
 import pickle
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import jax
 import machines
 import numpy as np
 import pytest
+import runs
 from machines import HALF, LANES, STEPS, Outcome
 from PIL import Image
 
@@ -117,7 +117,7 @@ def test_a_whole_run(photos: str, pair: Pair, tmp_path: Path) -> None:
     assert pair.numbers.keys() == numbers.keys()
     for name, value in numbers.items():
         assert pair.numbers[name] == pytest.approx(value, rel=1e-5, abs=1e-6)
-    theirs, ours = (_rows(folder) for folder in (pair.folder / "whole", tmp_path))
+    theirs, ours = (runs.rows(folder) for folder in (pair.folder / "whole", tmp_path))
     assert [row["step"] for row in theirs] == [1, 2, 2, 3, 4, 4]
     for one, other in zip(theirs, ours, strict=True):
         for name in one.keys() - {"train/images_per_s"}:
@@ -180,7 +180,3 @@ def test_the_prior_is_of_all_processes(
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(jax, "process_index", lambda: 1)
     assert assemble.assemble(chosen, tmp_path).about["prior"] == expected
-
-
-def _rows(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]

@@ -1,0 +1,124 @@
+"""A run that goes on is the run that began, and says what has changed since."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import runs
+from PIL import Image
+
+from colorflax import assemble, checkpoint, train
+from colorflax.errors import UserError
+from launch import drill
+
+
+def test_resuming_equals_no_interruption(
+    finished: Path, photos: str, tmp_path: Path
+) -> None:
+    """Stopped at 4 of 6 by asking for fewer steps, then asked for all."""
+    runs.finish(runs.settings(photos, train__steps=4), tmp_path)
+    runs.finish(runs.settings(photos), tmp_path)
+    runs.assert_same_end(finished, tmp_path)
+    straight, resumed = (
+        [row | {"train/images_per_s": None} for row in runs.rows(d) if row["step"] > 4]
+        for d in (finished, tmp_path)
+    )
+    assert resumed == straight
+
+
+def test_a_finished_run_is_not_run_again(copy: Path, photos: str) -> None:
+    before = (copy / "metrics.jsonl").read_text()
+    numbers = runs.finish(runs.settings(photos), copy)
+    assert (copy / "metrics.jsonl").read_text() == before
+    assert numbers["mse"] == runs.evaluations(copy)[-1]["eval/mse"]
+
+
+def test_a_run_that_saved_nothing_may_become_another(
+    photos: str, tmp_path: Path
+) -> None:
+    assemble.assemble(runs.settings(photos), tmp_path)
+    assemble.assemble(runs.settings(photos, optim__learning_rate=0.01), tmp_path)
+
+
+def test_another_config_in_the_same_folder_is_refused(
+    finished: Path, photos: str
+) -> None:
+    with pytest.raises(UserError, match=r"learning_rate was 0\.001 and is 0\.01"):
+        assemble.assemble(runs.settings(photos, optim__learning_rate=0.01), finished)
+    assemble.assemble(runs.settings(photos, train__log_every=1), finished)
+
+
+def test_other_photographs_in_the_same_run_are_refused(
+    finished: Path, photos: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    runs.finish(runs.settings(str(folder), train__steps=1), tmp_path / "run")
+    (folder / "0.png").unlink()
+    with pytest.raises(UserError, match="photographs of .* changed"):
+        assemble.assemble(runs.settings(str(folder)), tmp_path / "run")
+
+
+def test_changes_that_are_allowed_are_recorded(copy: Path, photos: str) -> None:
+    changed = runs.settings(photos, optim__learning_rate=0.01, train__steps=7)
+    run = runs.begin(changed, copy, allow_changes=True)
+    assert run.about["changes"] == [["optim.learning_rate was 0.001 and is 0.01"]]
+    assert run.about["yardstick"] == 0  # evaluations can still be compared
+    train.train(run, changed, copy)
+    again = assemble.assemble(changed, copy)
+    assert again.about["changes"] == run.about["changes"]
+    with pytest.raises(UserError, match=r"learning_rate was 0\.01 and is 0\.001"):
+        assemble.assemble(runs.settings(photos), copy)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("model__stride", 4, "model.stride was 2 and is 4, but the saved parameters"),
+        ("features__seed", 1, "features.seed was 0 and is 1, but the network was"),
+        ("objective__name", "classification", "objective.name was .* end in that head"),
+    ],
+)
+def test_changes_of_the_state_are_refused(
+    finished: Path, photos: str, path: str, value: Any, reason: str
+) -> None:
+    if path == "objective__name":
+        values = runs.settings(photos, model__stride=4, objective__name=value)
+        values = dataclasses.replace(values, model=runs.settings(photos).model)
+    else:
+        values = runs.settings(photos, **{path: value})
+    with pytest.raises(UserError, match=reason):
+        assemble.assemble(values, finished, allow_changes=True)
+
+
+def test_another_kind_of_optimiser_does_not_fit(
+    finished: Path, copy: Path, photos: str
+) -> None:
+    """What it keeps from step to step is another thing."""
+    clipped = runs.settings(photos, optim__clip=1.0, train__steps=7)
+    with pytest.raises(UserError, match="step 6 saved has other parts or shapes"):
+        train.train(runs.begin(clipped, copy, allow_changes=True), clipped, copy)
+    assert drill.difference(finished, copy) is None
+
+
+def test_scores_on_other_photographs_do_not_compare(
+    photos: str, tmp_path: Path
+) -> None:
+    """Later and worse, but on what is evaluated today: the best."""
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    settings = runs.settings(str(folder), train__steps=2, train__keep=1)
+    runs.finish(settings, tmp_path / "run")
+    for path in folder.iterdir():  # as far from grey as can be
+        photo = Image.open(path).convert("RGB")
+        Image.blend(photo, Image.new("RGB", photo.size, (0, 0, 255)), 0.9).save(path)
+    settings = runs.settings(str(folder), train__steps=4, train__keep=1)
+    with pytest.raises(UserError, match=r"photographs of .* changed\. .*allow_changes"):
+        assemble.assemble(settings, tmp_path / "run")
+    run = runs.begin(settings, tmp_path / "run", allow_changes=True)
+    train.train(run, settings, tmp_path / "run")
+    scores = {r["step"]: r["eval/mse"] for r in runs.evaluations(tmp_path / "run")}
+    assert scores[2] < scores[4]
+    assert checkpoint.load(tmp_path / "run").step == 4
