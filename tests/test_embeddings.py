@@ -4,6 +4,7 @@ import hashlib
 import logging
 from pathlib import Path
 
+import jobs
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +13,7 @@ from colorflax import features, files, prepare
 from colorflax.data import packed, photographs
 from colorflax.errors import UserError
 from colorflax.features import embeddings
-from colorflax.preparation import audit, download, packing, reencode
+from colorflax.preparation import audit, reencode
 from colorflax.preparation import run as preparation
 
 
@@ -175,15 +176,11 @@ def test_vectors_of_other_weights_under_the_same_name_are_not_mixed(tiny, tmp_pa
 
 def test_embeddings_in_records_are_those_made_on_the_fly(tiny, tmp_path, photos):
     """Packed beside the photograph as float16, or computed from the file itself."""
-    job = preparation.Job(
-        names=[photos],
-        out=tmp_path / "packed",
-        audit_only=False,
-        threads=2,
+    job = jobs.job(
+        [photos],
+        tmp_path / "packed",
         form=reencode.Format(short_side=16),
-        packing=packing.Packing(),
         thresholds=audit.Thresholds(min_side=16, min_spread=0.0),
-        limits=download.Limits(),
         embedding={"features": tiny},
         embedder=prepare.Features(features=tiny, features_weights="random").load,
     )
@@ -209,17 +206,11 @@ def test_a_smaller_copy_is_another_picture(tmp_path, photos):
     keys = []
     for side in (16, 20):
         out = tmp_path / str(side)
-        job = preparation.Job(
-            names=[photos],
-            out=out,
-            audit_only=False,
-            threads=2,
+        job = jobs.job(
+            [photos],
+            out,
             form=reencode.Format(short_side=side),
-            packing=packing.Packing(),
             thresholds=audit.Thresholds(min_side=16, min_spread=0.0),
-            limits=download.Limits(),
-            embedding={},
-            embedder=None,
         )
         assert preparation.run(job)
         keys += [packed.identity(photo) for photo in packed.find(out)]
