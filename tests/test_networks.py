@@ -1,20 +1,30 @@
-"""The README's table of networks is computed, and by the right rule."""
+"""The tables about networks that we show are computed, and by the right rule."""
 
 import re
-from pathlib import Path
 
+import commands
 import pytest
 
 from colorflax import config
 from launch import networks
 
-README = Path(__file__).parent.parent / "README.md"
+
+def _shown(file: str) -> str:
+    """The first table in it."""
+    text = (commands.ROOT / file).read_text()
+    shown = re.search(r"(?:^\| .*\n)+", text, re.MULTILINE)
+    assert shown, f"{file} has no table"
+    return shown[0]
 
 
 def test_readme_has_the_table_of_the_command() -> None:
-    shown = re.search(r"(?:^\| .*\n)+", README.read_text(), re.MULTILINE)
-    assert shown, "README.md has no table"
-    assert shown[0].strip() == networks.table(), "paste: python -m launch.networks"
+    shown = _shown("README.md").strip()
+    assert shown == networks.table(), "paste: python -m launch.networks"
+
+
+def test_scaling_has_the_table_of_the_command() -> None:
+    done = commands.run("launch.scaling")
+    assert done.stdout == _shown("launch/SCALING.md"), "paste: python -m launch.scaling"
 
 
 def test_every_network_has_a_row() -> None:
