@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from colorflax.data.pipeline import HostBatch
 from colorflax.metrics import AB_PEAK
-from colorflax.steps import HostBatch, Lane
+from colorflax.steps import Lane
 
 
 class Evaluation(NamedTuple):

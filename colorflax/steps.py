@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from colorflax import sharding
+from colorflax.data.pipeline import HostBatch
 from colorflax.tasks import Numbers, Task
-
-HostBatch = dict[str, np.ndarray]
 
 
 class Lane(NamedTuple):

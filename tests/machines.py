@@ -54,7 +54,7 @@ def _lane(parallel: str, devices: int) -> tuple[steps.Lane, NamedSharding]:
 
 
 @functools.cache
-def _batches(photos: str) -> list[steps.HostBatch]:
+def _batches(photos: str) -> list[pipeline.HostBatch]:
     """This process's share of all that is trained on, from the real pipeline."""
     data = settings(photos).data
     found = library.find(data).training
