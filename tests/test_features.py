@@ -28,6 +28,10 @@ from colorflax.features.runtime import keras_on_jax
 GOLDEN_SEED_0 = "1021161150c639931b45896602e1cad616798ce6b0de721b11d8ec2f9003518c"
 
 
+def _random(name, seed=0):
+    return features.build(features.Choice(name=name, weights="random", seed=seed))
+
+
 @pytest.fixture(scope="module")
 def built():
     """Inception-ResNet-v2 and the Keras model inside it."""
@@ -39,7 +43,7 @@ def built():
             "InceptionResNetV2",
             lambda **kwargs: models.append(constructor(**kwargs)) or models[0],
         )
-        return features.load(weights="random"), models[0]
+        return _random("inception_resnet_v2"), models[0]
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +170,7 @@ def test_golden_weights(built):
 
 
 def test_any_number_compiles_once(tiny):
-    backbone = features.load(tiny, weights="random")
+    backbone = _random(tiny)
     for n in (0, 1, 3, 4, 9):
         images = np.zeros((n, 32, 32, 3), np.uint8)
         assert backbone(images, batch=4).shape == (n, 1001)
@@ -174,7 +178,7 @@ def test_any_number_compiles_once(tiny):
 
 
 def test_transfers_are_explicit(tiny):
-    backbone = features.load(tiny, weights="random")
+    backbone = _random(tiny)
     images = np.zeros((1, 32, 32, 3), np.uint8)
     backbone(images)
     with jax.transfer_guard("disallow"):
@@ -183,13 +187,11 @@ def test_transfers_are_explicit(tiny):
 
 def test_wrong_size_is_refused(tiny):
     with pytest.raises(ValueError, match="32, 32, 3"):
-        features.load(tiny, weights="random")(np.zeros((1, 16, 16, 3), np.uint8))
+        _random(tiny)(np.zeros((1, 16, 16, 3), np.uint8))
 
 
 def test_seeds_make_the_weights(tiny):
-    prints = [
-        features.load(tiny, weights="random", seed=s).fingerprint for s in (1, 1, 2)
-    ]
+    prints = [_random(tiny, seed).fingerprint for seed in (1, 1, 2)]
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -207,17 +209,16 @@ def test_random_kernels_have_he_variance():
 
 def test_pretrained_weights_are_loaded(tiny, publish):
     publish(seed=7)
-    backbone = features.load(tiny, on_missing="error")
-    same = features.load(tiny, weights="random", seed=7)
+    backbone = features.build(features.settle(features.Choice(name=tiny), "error"))
     assert backbone.weights == "imagenet"
-    assert backbone.fingerprint == same.fingerprint
+    assert backbone.fingerprint == _random(tiny, seed=7).fingerprint
 
 
 def test_missing_weights_warn_and_are_recorded(tiny, caplog):
     with caplog.at_level(logging.WARNING, "colorflax"):
-        backbone = features.load(tiny, seed=5)
+        choice = features.settle(features.Choice(name=tiny, seed=5), "random")
     assert [r.name for r in caplog.records] == ["colorflax.features.weights"]
-    assert backbone.weights == "random:5"
+    assert features.build(choice).weights == "random:5"
     assert "RANDOM WEIGHTS (seed 5)" in caplog.text
     assert "the network is blocked" in caplog.text
     assert "on_missing=error" in caplog.text
@@ -225,7 +226,7 @@ def test_missing_weights_warn_and_are_recorded(tiny, caplog):
 
 def test_missing_weights_can_be_an_error(tiny):
     with pytest.raises(UserError) as e:
-        features.load(tiny, on_missing="error")
+        features.settle(features.Choice(name=tiny), "error")
     assert "\n" not in str(e.value)
     assert "the network is blocked" in str(e.value)
 
@@ -234,7 +235,7 @@ def test_damaged_weights_are_never_loaded(tiny, publish):
     path = publish(seed=7)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match="cannot be had"):
-        features.load(tiny, on_missing="error")
+        features.settle(features.Choice(name=tiny), "error")
 
 
 def test_a_download_goes_through_keras_with_a_time_limit(tiny, monkeypatch, keras_home):
@@ -248,7 +249,7 @@ def test_a_download_goes_through_keras_with_a_time_limit(tiny, monkeypatch, kera
     with keras_on_jax() as keras:
         monkeypatch.setattr(keras.utils, "get_file", get_file)
     with pytest.raises(UserError, match="URL fetch failure"):
-        features.load(tiny, on_missing="error")
+        features.settle(features.Choice(name=tiny), "error")
     assert seen["timeout"] == download._TIMEOUT
     assert socket.getdefaulttimeout() is None
     assert seen["file_hash"] == "0" * 32
@@ -264,7 +265,7 @@ def test_a_silent_server_does_not_hang(tiny, monkeypatch):
     )
     try:
         with pytest.raises(UserError, match="no answer within"):
-            features.load(tiny, on_missing="error")
+            features.settle(features.Choice(name=tiny), "error")
     finally:
         release.set()
 
@@ -274,5 +275,7 @@ def test_a_silent_server_does_not_hang(tiny, monkeypatch):
     [{"name": "resnet"}, {"weights": "places"}, {"on_missing": "ask"}],
 )
 def test_wrong_choices_are_user_errors(wrong):
+    asked = {"name": "vgg16", "weights": "random", "on_missing": "random"} | wrong
+    on_missing = asked.pop("on_missing")
     with pytest.raises(UserError, match=r"cannot be .*; choose "):
-        features.load(**({"weights": "random"} | wrong))
+        features.settle(features.Choice(**asked), on_missing)

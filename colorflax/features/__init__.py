@@ -15,7 +15,7 @@ Imports go down this list:
     runtime      Keras on JAX
 """
 
-from colorflax.features.backbone import WIDTH, Backbone, build, fit, grey, load
+from colorflax.features.backbone import WIDTH, Backbone, build, fit, grey
 from colorflax.features.embeddings import Embeddings, embed_photographs
 from colorflax.features.weights import (
     BACKBONES,
@@ -37,7 +37,6 @@ __all__ = [
     "embed_photographs",
     "fit",
     "grey",
-    "load",
     "random_weights",
     "recorded",
     "settle",

@@ -13,13 +13,7 @@ from PIL import Image, ImageOps
 
 from colorflax import color
 from colorflax.features.runtime import keras_on_jax
-from colorflax.features.weights import (
-    BACKBONES,
-    Choice,
-    pretrained,
-    random_weights,
-    settle,
-)
+from colorflax.features.weights import BACKBONES, Choice, pretrained, random_weights
 
 WIDTH = 1001  # numbers in an embedding
 
@@ -61,17 +55,6 @@ class Backbone:
             logits = self.apply(self.variables, jax.device_put(filled))
             rows.append(jax.device_get(logits)[: len(chunk)])
         return np.concatenate(rows)
-
-
-def load(
-    name: str = "inception_resnet_v2",
-    *,
-    weights: str = "imagenet",
-    seed: int = 0,
-    on_missing: str = "random",
-) -> Backbone:
-    """Build a backbone; `settle` says what happens when weights cannot be had."""
-    return build(settle(Choice(name=name, weights=weights, seed=seed), on_missing))
 
 
 def build(choice: Choice) -> Backbone:
