@@ -31,9 +31,10 @@ from PIL import Image
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-_LONGEST = (
-    "test_readme", "test_colorize", "test_train", "test_machines", "test_features",
-    "test_steps",
+_LONGEST = (  # more than half a minute each
+    "test_readme", "test_colorize", "test_published", "test_features",
+    "test_interruptions", "test_machines", "test_products", "test_sources",
+    "test_augment",
 )  # fmt: skip
 
 
