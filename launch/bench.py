@@ -11,6 +11,7 @@ from absl import app, flags
 
 from colorflax import bins, cli, color
 from launch.bench_data import bench_data
+from launch.bench_train import bench_train
 from launch.bench_zhang import bench_zhang
 from launch.timing import interleave, report
 
@@ -59,6 +60,7 @@ BENCHMARKS = {
     "color": bench_color,
     "gamut": bench_gamut,
     "data": bench_data,
+    "train": bench_train,
     "zhang": bench_zhang,
 }
 

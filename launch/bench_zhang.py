@@ -9,7 +9,6 @@ is to the faster one.
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
@@ -18,6 +17,7 @@ from colorflax.errors import UserError
 from colorflax.models import winograd
 from colorflax.models.zhang import Zhang
 from launch.timing import interleave, report
+from launch.torch_networks import zhang
 
 _SIZE = 256
 _BATCHES = (1, 8)
@@ -34,7 +34,7 @@ def bench_zhang(rounds: int) -> None:
     variables = jax.jit(model.init)(jax.random.key(0), small)
     variables = winograd.prepared(model, variables, small)  # as `predict` does
     forward = jax.jit(model.apply)
-    plain, last = _torch(), _torch().to(memory_format=torch.channels_last)
+    plain, last = zhang().eval(), zhang().eval().to(memory_format=torch.channels_last)
     for batch in _BATCHES:
         L = np.random.default_rng(0).uniform(0, 100, (batch, _SIZE, _SIZE, 1))
         on_device = jax.device_put(L.astype(np.float32))
@@ -52,26 +52,3 @@ def bench_zhang(rounds: int) -> None:
         print(
             f"  {best / seconds['colorflax']:.2f} times as fast as the faster PyTorch"
         )
-
-
-def _torch() -> Any:
-    from torch import nn
-
-    layers: list[Any] = []
-    before = 1
-    for widths, stride, dilation in (
-        ((64, 64), 2, 1), ((128, 128), 2, 1), ((256, 256, 256), 2, 1),
-        ((512,) * 3, 1, 1), ((512,) * 3, 1, 2), ((512,) * 3, 1, 2), ((512,) * 3, 1, 1),
-    ):  # fmt: skip
-        for i, width in enumerate(widths, 1):
-            step = stride if i == len(widths) else 1
-            layers += [
-                nn.Conv2d(before, width, 3, step, dilation, dilation),
-                nn.ReLU(inplace=True),
-            ]
-            before = width
-        layers.append(nn.BatchNorm2d(width))
-    layers += [nn.ConvTranspose2d(512, 256, 4, 2, 1), nn.ReLU(inplace=True)]
-    for _ in range(2):
-        layers += [nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers, nn.Conv2d(256, 313, 1)).eval()
