@@ -4,6 +4,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from colorflax.models import winograd
+from colorflax.models.double import Double
 
 _BLOCKS = (  # of each convolution: features, stride, dilation
     ((64, 1, 1), (64, 2, 1)),
@@ -68,11 +69,7 @@ class Zhang(nn.Module):
                 use_running_average=not train, momentum=0.9, epsilon=1e-5,
                 axis_name=axis if train else None, name=f"norm{i}",
             )(x)  # fmt: skip
-        # PyTorch's padding of 1: all but the outermost of the full 4x4 result.
-        x = nn.ConvTranspose(
-            256, (4, 4), (2, 2), padding=((2, 2), (2, 2)), transpose_kernel=True,
-            kernel_init=_HE, name="conv8_1",
-        )(x)  # fmt: skip
+        x = Double(256, kernel_init=_HE, name="conv8_1")(x)
         x = nn.relu(x)
         for j in (2, 3):
             x = nn.Conv(
