@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: every convolution of it, timed alone."""
+"""Where the time of a training step goes: each of its large operations, timed alone."""
 
 import collections
 import time
@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax import lax
+from jax.extend.core import jaxprs_in_params
 
 from colorflax.tasks import Colorization
 
-_KINDS = ("forward", "input gradient", "kernel gradient")
+_KINDS = ("forward", "input gradient", "kernel gradient", "matrix product")
 _SHOWN = 6
 
 
-class Convolution(NamedTuple):
-    """One of a step; hashable, so that equal ones are timed once."""
+class Operation(NamedTuple):
+    """A convolution or product; hashable, so that equal ones are timed once."""
 
     kind: str
+    primitive: Any
     shapes: tuple[tuple[int, ...], ...]  # of both operands and the result
     dtype: str
     params: tuple[tuple[str, Any], ...]
@@ -27,8 +29,8 @@ class Convolution(NamedTuple):
 def print_costs(
     task: Colorization, batch: dict[str, np.ndarray], step: float, rounds: int
 ) -> None:
-    """Print the seconds of a step by kind of convolution, and the slowest ones."""
-    found = collections.Counter(_convolutions(task, batch))
+    """Print the seconds of a step by kind of operation, and the slowest ones."""
+    found = collections.Counter(_operations(task, batch))
     seconds = {c: _alone(c, rounds) for c in found}
     totals = {
         k: sum(seconds[c] * n for c, n in found.items() if c.kind == k) for k in _KINDS
@@ -46,44 +48,56 @@ def print_costs(
         )
 
 
-def _convolutions(
+def _operations(
     task: Colorization, batch: dict[str, np.ndarray]
-) -> Iterator[Convolution]:
+) -> Iterator[Operation]:
     key = jax.random.key(0)
     state = jax.eval_shape(task.init, key, batch)
     step = jax.make_jaxpr(lambda s, b, k: task.train_step(s, b, k, None))
     for eqn in _equations(step(state, batch, key).jaxpr):
-        if eqn.primitive is not lax.conv_general_dilated_p:
-            continue
-        left, right, out = (v.aval for v in (*eqn.invars, *eqn.outvars))
-        spec = eqn.params["dimension_numbers"]
-        if spec.lhs_spec[0] != 0:  # what is summed over is the batch
-            kind = "kernel gradient"
-        elif spec.rhs_spec[0] < spec.rhs_spec[1]:  # channels the other way round
-            kind = "input gradient"
-        else:
-            kind = "forward"
-        params = tuple(sorted(eqn.params.items()))
-        yield Convolution(
-            kind, (left.shape, right.shape, out.shape), str(left.dtype), params
-        )
+        if eqn.primitive in (lax.conv_general_dilated_p, lax.dot_general_p):
+            left, right, out = (v.aval for v in (*eqn.invars, *eqn.outvars))
+            yield Operation(
+                _kind(eqn),
+                eqn.primitive,
+                (left.shape, right.shape, out.shape),
+                str(left.dtype),
+                tuple(sorted(eqn.params.items())),
+            )
+
+
+def _kind(eqn: Any) -> str:
+    if eqn.primitive is lax.dot_general_p:
+        return "matrix product"
+    spec = eqn.params["dimension_numbers"]
+    if spec.lhs_spec[0] != 0:  # what is summed over is the batch
+        return "kernel gradient"
+    if spec.rhs_spec[0] < spec.rhs_spec[1]:  # channels the other way round
+        return "input gradient"
+    return "forward"
 
 
 def _equations(jaxpr: Any) -> Iterator[Any]:
+    """Those that run on this platform, at any depth."""
     for eqn in jaxpr.eqns:
         yield eqn
-        for inner in jax.core.jaxprs_in_params(eqn.params):
-            yield from _equations(inner)
+        inner = list(jaxprs_in_params(eqn.params))
+        if choices := eqn.params.get("branches_platforms"):
+            here = jax.default_backend()
+            chosen = next(i for i, c in enumerate(choices) if c is None or here in c)
+            inner = [eqn.params["branches"][chosen].jaxpr]
+        for jaxpr in inner:
+            yield from _equations(jaxpr)
 
 
-def _alone(c: Convolution, rounds: int) -> float:
+def _alone(c: Operation, rounds: int) -> float:
     """Median seconds."""
     rng = np.random.default_rng(0)
     left, right = (
         jax.device_put(rng.standard_normal(shape).astype(c.dtype))
         for shape in c.shapes[:2]
     )
-    run = jax.jit(lambda a, b: lax.conv_general_dilated_p.bind(a, b, **dict(c.params)))
+    run = jax.jit(lambda a, b: c.primitive.bind(a, b, **dict(c.params)))
     jax.block_until_ready(run(left, right))
     times = []
     for _ in range(rounds):
@@ -93,8 +107,11 @@ def _alone(c: Convolution, rounds: int) -> float:
     return float(np.median(times))
 
 
-def _flops(c: Convolution) -> float:
+def _flops(c: Operation) -> float:
     """Multiplications and additions, those with padding included."""
     spec = dict(c.params)["dimension_numbers"]
-    taps = np.prod([c.shapes[1][i] for i in spec.rhs_spec[1:]])
-    return float(2 * np.prod(c.shapes[2]) * taps)
+    if c.primitive is lax.dot_general_p:
+        summed = [c.shapes[0][i] for i in spec[0][0]]
+    else:
+        summed = [c.shapes[1][i] for i in spec.rhs_spec[1:]]
+    return float(2 * np.prod(c.shapes[2]) * np.prod(summed))
