@@ -47,24 +47,27 @@ def lane(
     put = functools.partial(sharding.put, sharding=split)
     key = jax.random.key(seed)
 
-    def step(state: Any, batch: Any, axis: str | None) -> Any:
+    def train_step(state: Any, batch: Any, axis: str | None = None) -> Any:
         # A function of the step number, so that resuming needs no saved key.
         return task.train_step(state, batch, jax.random.fold_in(key, state.step), axis)
 
+    def eval_step(state: Any, batch: Any) -> Any:
+        return *task.eval_step(state, batch), batch["mask"]
+
     if parallel == "jit":
-        jitted = jax.jit(
-            functools.partial(step, axis=None),
+        step = jax.jit(
+            train_step,
             in_shardings=(everywhere, split),
             out_shardings=everywhere,
             donate_argnums=0,
         )
 
-        def train_step(state: Any, batch: HostBatch) -> Any:
-            return jitted(state, put(batch))
+        def share(batch: HostBatch) -> HostBatch:
+            return batch
 
     else:
-        mapped = jax.pmap(
-            functools.partial(step, axis=sharding.AXIS),
+        step = jax.pmap(
+            functools.partial(train_step, axis=sharding.AXIS),
             axis_name=sharding.AXIS,
             devices=devices,
             in_axes=(None, 0),
@@ -72,10 +75,9 @@ def lane(
             donate_argnums=0,
         )
 
-        def train_step(state: Any, batch: HostBatch) -> Any:
+        def share(batch: HostBatch) -> HostBatch:
             n = len(mesh.local_devices)
-            shares = {k: v.reshape(n, -1, *v.shape[1:]) for k, v in batch.items()}
-            return mapped(state, put(shares))
+            return {k: v.reshape(n, -1, *v.shape[1:]) for k, v in batch.items()}
 
     init = jax.jit(
         lambda batch: task.init(key, batch),
@@ -85,13 +87,13 @@ def lane(
         if mesh.devices.flat[0].platform == "cpu"
         else None,
     )
-    eval_step = jax.jit(
-        lambda state, batch: (*task.eval_step(state, batch), batch["mask"]),
+    evaluate = jax.jit(
+        eval_step,
         in_shardings=(everywhere, split),
         out_shardings=everywhere,
     )
     return Lane(
         init=lambda batch: init(put(batch)),
-        train_step=train_step,
-        eval_step=lambda state, batch: eval_step(state, put(batch)),
+        train_step=lambda state, batch: step(state, put(share(batch))),
+        eval_step=lambda state, batch: evaluate(state, put(batch)),
     )
