@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from colorflax import config, distributed, evaluate, sharding, signals, steps
+from colorflax import config, distributed, evaluate, sharding, signals, speed, steps
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
 from colorflax.errors import Stopped, UserError
@@ -35,7 +35,8 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
         request = stack.enter_context(signals.caught())
         checkpoints = Checkpoints(workdir, run.about, keep=timing.keep)
         stack.callback(checkpoints.close)
-        state = lane.init(next(run.evaluation_batches()))
+        example = next(run.evaluation_batches())  # of the shapes of all
+        state = lane.init(example)
         start = step = checkpoints.latest() or 0
         distributed.agree({"the newest checkpoint": start})
         first = jax.process_index() == 0  # the one that reports
@@ -50,7 +51,12 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
             say(f"{workdir}: {going_on if start < timing.steps else done}")
         writers = Writers(workdir, start) if first else Silence()
         stack.callback(writers.close)
-        progress = Progress(start, timing.steps, timing.batch_size, shown=first)
+        work = speed.measure(run.task, example, "float32")
+        if first and start < timing.steps:
+            say(f"{workdir}: {work}")
+        progress = Progress(
+            start, timing.steps, timing.batch_size, rates=work.rates, shown=first
+        )
         stack.callback(progress.close)
         batches = run.training_batches(start)
         numbers: dict[str, float] = {}
@@ -66,10 +72,9 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
             values = {k: float(v) for k, v in jax.device_get(scalars).items()}
             _need_finite(values, done, checkpoints.latest())
             line = done % timing.log_every == 0 or done == timing.steps
-            rate = progress.step(done, values, line=line)
+            values |= progress.step(done, values, line=line)
             if line:
-                scalars = {f"train/{k}": v for k, v in values.items()}
-                writers.scalars(done, scalars | {"train/images_per_s": rate})
+                writers.scalars(done, {f"train/{k}": v for k, v in values.items()})
 
         def wanted() -> bool:
             """Whether any process was asked to stop, known at once."""

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -94,10 +94,22 @@ class Silence:
 
 
 class Progress:
-    """How far a run is: a bar on a terminal, plain lines elsewhere, or not `shown`."""
+    """How far a run is: a bar on a terminal, plain lines elsewhere, or not `shown`.
 
-    def __init__(self, start: int, total: int, batch_size: int, *, shown: bool = True):
+    `rates` turns steps per second into what else is known of its speed.
+    """
+
+    def __init__(
+        self,
+        start: int,
+        total: int,
+        batch_size: int,
+        *,
+        rates: Callable[[float], dict[str, float]] = lambda _: {},
+        shown: bool = True,
+    ):
         self._total, self._batch_size, self._shown = total, batch_size, shown
+        self._rates = rates
         # Some terminals of containers have no width: nothing could be drawn on them.
         self._live = (
             shown and sys.stderr.isatty() and os.get_terminal_size(2).columns > 0
@@ -112,13 +124,19 @@ class Progress:
         """Leave out of the rate what was not training: evaluation, saving."""
         self._since = step, time.monotonic()
 
-    def step(self, step: int, numbers: Mapping[str, float], *, line: bool) -> float:
-        """Show that `step` is done, in a plain line if `line`; returns images/s."""
+    def step(
+        self, step: int, numbers: Mapping[str, float], *, line: bool
+    ) -> dict[str, float]:
+        """Show that `step` is done, in a plain line if `line`; returns the rates."""
         first, began = self._since
-        rate = (step - first) * self._batch_size / (time.monotonic() - began)
+        per_second = (step - first) / (time.monotonic() - began)
+        rate = per_second * self._batch_size
+        rates = {"images_per_s": rate, **self._rates(per_second)}
         losses = {k: v for k, v in numbers.items() if "loss" in k}
         text = "  ".join(f"{k} {v:.4g}" for k, v in losses.items())
         text = f"{text}  {rate:.1f} images/s"
+        if "utilisation" in rates:
+            text = f"{text}  {rates['utilisation']:.1%} of the peak"
         if self._live:
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update()
@@ -127,7 +145,7 @@ class Progress:
             say(f"step {step}/{self._total}  {text}  {left} left")
         if line:
             self.restart_clock(step)
-        return rate
+        return rates
 
     def close(self) -> None:
         """Leave the terminal clean."""

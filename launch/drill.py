@@ -97,7 +97,8 @@ def _last(run: Path) -> str:
 def _numbers(run: Path) -> Iterator[dict[str, Any]]:
     for line in (run / "metrics.jsonl").read_text().splitlines():
         row = json.loads(line)
-        row.pop("train/images_per_s", None)  # the only one that time goes into
+        for timed in ("images_per_s", "utilisation"):  # what time goes into
+            row.pop(f"train/{timed}", None)
         yield row
 
 
