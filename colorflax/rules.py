@@ -163,8 +163,8 @@ def _check_optim(o: Optim) -> None:
         ("weight_decay", o.weight_decay), ("clip", o.clip),
     ):  # fmt: skip
         _need(value >= 0, f"config.optim.{name} cannot be negative, not {value:g}")
-    for name, beta in (("beta1", o.beta1), ("beta2", o.beta2)):
-        _need(0 <= beta < 1, f"config.optim.{name} should be in 0..1, not {beta:g}")
+    for name, share in (("beta1", o.beta1), ("beta2", o.beta2), ("ema", o.ema)):
+        _need(0 <= share < 1, f"config.optim.{name} should be in 0..1, not {share:g}")
     for name, schedule, given in (
         ("drops", "step", bool(o.drops)),
         ("cosine_steps", "cosine", o.cosine_steps > 0),

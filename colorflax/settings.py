@@ -103,6 +103,8 @@ class Optim:
     beta2: float = 0.999  # share of the past in the mean of its square
     weight_decay: float = 0.0  # times the kernels, added to the gradient: L2, not AdamW
     clip: float = 0.0  # longest gradient over all parameters; 0 does not clip
+    ema: float = 0.0  # share of the past in a moving average of the parameters, which
+    # evaluation and colouring then use, as in 0.999; 0 keeps none
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import flax.struct
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -46,6 +47,49 @@ class TrainState(flax.struct.PyTreeNode):
         )
 
     @property
-    def variables(self) -> dict[str, Any]:
-        """What the network is applied with."""
+    def newest(self) -> dict[str, Any]:
+        """Parameters and statistics as the last update left them."""
         return {"params": self.params, **self.model_state}
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the network is applied with when it is not trained."""
+        return self.newest
+
+
+class AveragedState(TrainState):
+    """A state that keeps a moving average of its variables beside them.
+
+    A class of its own, so that what is saved without an average stays what it was.
+    Batch statistics are averaged as the parameters are: the newest ones were taken
+    under other parameters than the average.
+    """
+
+    average: Any
+    decay: float = flax.struct.field(pytree_node=False)  # share of the past
+
+    @classmethod
+    def begin(cls, state: TrainState, decay: float) -> "AveragedState":
+        """`state`, and an average that has seen it only."""
+        return cls(**vars(state), average=state.newest, decay=decay)
+
+    def apply(
+        self,
+        gradients: Any,
+        model_state: Any,
+        optimizer: optax.GradientTransformation,
+    ) -> "AveragedState":
+        """One update; the average follows."""
+        state: Any = super().apply(gradients, model_state, optimizer)
+        # Less of the past at first, or the random start would stay in for long.
+        past = jnp.minimum(self.decay, (1 + self.step) / (10 + self.step))
+        average = jax.tree.map(
+            lambda old, new: past * old + (1 - past) * new, self.average, state.newest
+        )
+        averaged: AveragedState = state.replace(average=average)
+        return averaged
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The average."""
+        return dict(self.average)

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, UInt8
 from colorflax import augment, color, config, gamut, metrics, models, objectives, optim
 from colorflax.objectives import Objective
 from colorflax.resample import bilinear
-from colorflax.state import TrainState
+from colorflax.state import AveragedState, TrainState
 
 Batch = dict[str, jax.Array]
 """rgb: uint8 (b, h, w, 3); embedding: float32 (b, e) where the network takes one;
@@ -73,6 +73,7 @@ class Colorization:
     objective: Objective
     optimizer: optax.GradientTransformation
     augment: config.Augment
+    ema: float = 0.0  # share of the past in an average of the parameters; 0 keeps none
     scores: ClassVar[Mapping[str, int]] = {
         "mse": -1, "psnr": 1, "ab_psnr": 1, "within_5": 1, "within_10": 1,
         "larger_channel_agreement": 1,
@@ -84,13 +85,15 @@ class Colorization:
         objective = objectives.build(settings.objective, settings.model.stride, prior)
         model = models.build(settings.model, objective.channels)
         optimizer = optim.build(settings.optim)
-        return cls(model, objective, optimizer, settings.data.augment)
+        augment, ema = settings.data.augment, settings.optim.ema
+        return cls(model, objective, optimizer, augment, ema)
 
     def init(self, key: jax.Array, batch: Batch) -> TrainState:
         """Fresh parameters and optimiser."""
         L, _ = split(batch["rgb"])
         variables = self.model.init(key, L, batch.get("embedding"))
-        return TrainState.create(variables, self.optimizer)
+        state = TrainState.create(variables, self.optimizer)
+        return AveragedState.begin(state, self.ema) if self.ema else state
 
     def train_step(
         self, state: TrainState, batch: Batch, key: jax.Array, axis: str | None

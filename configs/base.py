@@ -60,6 +60,7 @@ def get_config() -> ConfigDict:
                 "beta2": 0.999,
                 "weight_decay": 0.0,
                 "clip": 0.0,
+                "ema": 0.0,
             },
             "train": {
                 "steps": 300,

@@ -1,6 +1,7 @@
 """Networks of one layer, and of three that have all a step must cope with."""
 
 import dataclasses
+from typing import Any
 
 import jax
 from flax import linen as nn
@@ -51,8 +52,8 @@ class Small(nn.Module):
         return nn.Conv(self.channels, (3, 3), name="head")(nn.relu(x))
 
 
-def small_task(words: str = "") -> Colorization:
+def small_task(words: str = "", **changes: Any) -> Colorization:
     """Colorization by `Small`, under what configs/fusion.py says."""
     task = Colorization.build(config.parse(fusion.get_config(words)), prior=None)
     model = Small(task.objective.channels, task.objective.stride)
-    return dataclasses.replace(task, model=model)
+    return dataclasses.replace(task, **{"model": model, **changes})

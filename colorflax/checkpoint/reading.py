@@ -27,7 +27,8 @@ class Saved:
     path: Path
     step: int
     about: dict[str, Any]  # config, weights of the backbone, version
-    variables: Any  # of the network: params, and batch_stats where it has them
+    variables: Any  # of the network: params, and batch_stats where it has them; those
+    # of the moving average where the run kept one
 
 
 def load(path: Path) -> Saved:
@@ -114,7 +115,8 @@ def _take(held: Path, folder: Path) -> Saved:
     finally:
         manager.close()
     state = restored["state"]
-    variables = {"params": state["params"], **state.get("model_state", {})}
+    newest = {"params": state.get("params"), **state.get("model_state", {})}
+    variables = state.get("average", newest)
     return Saved(folder, step, dict(restored["about"]), variables)
 
 
@@ -158,10 +160,11 @@ def _damaged(folder: Path, error: Exception | str) -> UserError:
 
 def _only_network(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:
     stored = manager.item_metadata(step)["state"].tree
+    network = ("average",) if "average" in stored else ("params", "model_state")
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
-        {name: stored[name] for name in ("params", "model_state") if name in stored},
+        {name: stored[name] for name in network if name in stored},
     )
     return ocp.args.PyTreeRestore(
         item=target,
