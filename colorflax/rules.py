@@ -22,6 +22,7 @@ def check(c: Config) -> None:
         ("train.eval_every", c.train.eval_every),
         ("train.save_every", c.train.save_every),
         ("train.keep", c.train.keep),
+        ("train.accumulate", c.train.accumulate),
     ):
         _need(value >= 1, f"config.{path} should be at least 1, not {value}")
     _need(c.data.workers >= 0, "config.data.workers cannot be negative")
@@ -92,11 +93,15 @@ def check(c: Config) -> None:
 
 def check_devices(config: Config, devices: int, processes: int) -> None:
     """Raise `UserError` unless the batch divides over devices and processes."""
-    batch = config.train.batch_size
-    for count, what in ((devices, "devices"), (processes, "processes")):
+    batch, pieces = config.train.batch_size, config.train.accumulate
+    of = f" in config.train.accumulate={pieces} pieces" if pieces > 1 else ""
+    for count, what in (
+        (devices * pieces, f"{devices} devices{of}"),
+        (processes, f"{processes} processes"),
+    ):
         if batch % count:
             raise UserError(
-                f"config.train.batch_size={batch} does not divide over {count} {what}; "
+                f"config.train.batch_size={batch} does not divide over {what}; "
                 f"take a multiple, for example {-(-batch // count) * count}"
             )
 

@@ -56,7 +56,8 @@ def count(task: Task, batch: Mapping[str, np.ndarray]) -> float | None:
     """Floating-point operations of a training step over the batches of all processes.
 
     A multiply-add is two. They are those of the program as it is written down: nothing
-    is compiled, and what XLA makes of it on some device does not change their number.
+    is compiled, and neither what XLA makes of it on some device nor what is done over
+    again to save memory changes their number.
     """
     share = jax.process_count()
     shapes = {
@@ -72,6 +73,7 @@ def count(task: Task, batch: Mapping[str, np.ndarray]) -> float | None:
     except RuntimeError:
         return None
     with jax.default_device(cpu):
-        step = jax.jit(functools.partial(task.train_step, axis=None))
+        # XLA counts a loop's body once, however often it runs.
+        step = jax.jit(functools.partial(task.undivided().train_step, axis=None))
         costs = step.lower(state, shapes, key).cost_analysis()
     return None if costs is None else float(costs["flops"])

@@ -7,6 +7,7 @@ because the loop sees only a state, batches and dictionaries of numbers.
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
@@ -16,7 +17,17 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
-from colorflax import augment, color, config, gamut, metrics, models, objectives, optim
+from colorflax import (
+    augment,
+    color,
+    config,
+    gamut,
+    metrics,
+    models,
+    objectives,
+    optim,
+    pieces,
+)
 from colorflax.objectives import Objective
 from colorflax.resample import bilinear
 from colorflax.state import AveragedState, TrainState
@@ -42,6 +53,10 @@ class Task(Protocol):
 
         1 where higher is better, -1 where lower is.
         """
+        ...
+
+    def undivided(self) -> "Task":
+        """The same steps in the fewest operations, whatever memory they take."""
         ...
 
     def init(self, key: jax.Array, batch: Batch) -> Any:
@@ -74,6 +89,7 @@ class Colorization:
     optimizer: optax.GradientTransformation
     augment: config.Augment
     ema: float = 0.0  # share of the past in an average of the parameters; 0 keeps none
+    accumulate: int = 1  # pieces of a batch, one after another
     scores: ClassVar[Mapping[str, int]] = {
         "mse": -1, "psnr": 1, "ab_psnr": 1, "within_5": 1, "within_10": 1,
         "larger_channel_agreement": 1,
@@ -85,8 +101,14 @@ class Colorization:
         objective = objectives.build(settings.objective, settings.model.stride, prior)
         model = models.build(settings.model, objective.channels)
         optimizer = optim.build(settings.optim)
-        augment, ema = settings.data.augment, settings.optim.ema
-        return cls(model, objective, optimizer, augment, ema)
+        return cls(
+            model, objective, optimizer, settings.data.augment,
+            ema=settings.optim.ema, accumulate=settings.train.accumulate,
+        )  # fmt: skip
+
+    def undivided(self) -> "Colorization":
+        """The same steps, each batch in one piece."""
+        return dataclasses.replace(self, accumulate=1)
 
     def init(self, key: jax.Array, batch: Batch) -> TrainState:
         """Fresh parameters and optimiser."""
@@ -99,19 +121,20 @@ class Colorization:
         self, state: TrainState, batch: Batch, key: jax.Array, axis: str | None
     ) -> tuple[TrainState, dict[str, jax.Array]]:
         """One update; the loss, and the lengths of its gradient and of the result."""
-        _, ab = split(batch["rgb"])
-        L = augment.age(batch["rgb"], key, self.augment)
 
-        def cost(params: Any) -> tuple[jax.Array, Any]:
+        def cost(params: Any, piece: Batch) -> tuple[jax.Array, Any]:
+            _, ab = split(piece["rgb"])
+            L = augment.age(piece["rgb"], key, self.augment)
             head, kept = self.model.apply(
-                {"params": params, **state.model_state}, L, batch.get("embedding"),
+                {"params": params, **state.model_state}, L, piece.get("embedding"),
                 train=True, axis=axis, mutable=[*state.model_state, NOTES],
             )  # fmt: skip
             model_state = dict(kept)
             notes = model_state.pop(NOTES, {})
-            return jnp.mean(self.cost(head, ab, notes, batch)), model_state
+            return jnp.mean(self.cost(head, ab, notes, piece)), model_state
 
-        step = jax.value_and_grad(cost, has_aux=True)(state.params)
+        descend = jax.value_and_grad(cost, has_aux=True)
+        step = pieces.mean(partial(descend, state.params), batch, self.accumulate)
         (loss, model_state), gradients = jax.lax.pmean(step, axis) if axis else step
         state = state.apply(gradients, model_state, self.optimizer)
         scalars = {

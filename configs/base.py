@@ -70,6 +70,7 @@ def get_config() -> ConfigDict:
                 "eval_every": 100,
                 "save_every": 100,
                 "keep": 2,
+                "accumulate": 1,
                 "best": "mse",
             },
         }

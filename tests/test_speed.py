@@ -19,6 +19,9 @@ class OneConvolution:
 
     scores: ClassVar[dict[str, int]] = {}
 
+    def undivided(self) -> "OneConvolution":
+        return self
+
     def init(self, key: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
         return jnp.zeros((3, 5, 3, 7))
 
