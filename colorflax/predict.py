@@ -1,5 +1,6 @@
 """A checkpoint becomes a function from picture to coloured picture."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +34,10 @@ class Colorizer:
 
     def __init__(self, saved: checkpoint.Saved, size: int | None = None):
         settings = config.parse(saved.about["config"])
-        task = Colorization.build(settings, prior=None)
+        # The parameters are float32 also where training multiplied in less. One picture
+        # takes little, and its colours should not depend on who has bfloat16.
+        model = dataclasses.replace(settings.model, dtype="float32", remat=False)
+        task = Colorization.build(dataclasses.replace(settings, model=model), None)
         self.saved = saved
         self._objective = task.objective
         self._view = functools.partial(whole_view, settings=settings.data, size=size)

@@ -10,7 +10,7 @@ from colorflax.errors import UserError
 # How long, how often, how fast: what nobody needs to be asked about.
 _FREE = frozenset(
     {"train.steps", "train.log_every", "train.eval_every", "train.save_every"}
-    | {"train.keep", "train.parallel"}
+    | {"train.keep", "train.parallel", "model.remat"}
     | {"data.threads", "data.workers", "data.max_bad_percent"}
 )
 _FIXED = {
@@ -18,6 +18,7 @@ _FIXED = {
     "objective.name": "the saved parameters end in that head",
     "features.": "the network was trained with those embeddings",
 }
+_LOOSE = frozenset({"model.dtype"})  # what is saved is float32 in any case
 # Evaluations before a change of these cannot be compared with those after it.
 _YARDSTICK = ("photographs", "data.", "train.best")
 _UNSEEN = ("data.flip", "data.augment.")  # by evaluation
@@ -41,7 +42,7 @@ def permit(changed: Mapping[str, str], workdir: Path, allow: bool) -> None:
     """
     for prefix, reason in _FIXED.items():
         for name, how in changed.items():
-            if name.startswith(prefix):
+            if name.startswith(prefix) and name not in _LOOSE:
                 raise UserError(
                     f"{workdir} holds a run that cannot go on like this: {how}, but "
                     f"{reason}; name another --workdir for a new run"

@@ -22,6 +22,10 @@ class Model:
     global_size: int = 224  # px, iizuka: the square that its global features come from
     scene_weight: float = 0.0  # iizuka: of the cross-entropy of the scene's name, in
     # nats, beside the cost of the colours; 0 learns no names
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of products and of what lies
+    # between layers, in training; parameters, statistics, head and cost are float32
+    remat: bool = False  # compute again on the way back what lies inside of blocks of
+    # layers, in place of keeping it: less memory, a third more operations
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

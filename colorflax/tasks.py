@@ -107,8 +107,10 @@ class Colorization:
         )  # fmt: skip
 
     def undivided(self) -> "Colorization":
-        """The same steps, each batch in one piece."""
-        return dataclasses.replace(self, accumulate=1)
+        """The same steps, each batch in one piece and nothing computed twice."""
+        twice = getattr(self.model, "remat", False)
+        model = self.model.clone(remat=False) if twice else self.model
+        return dataclasses.replace(self, model=model, accumulate=1)
 
     def init(self, key: jax.Array, batch: Batch) -> TrainState:
         """Fresh parameters and optimiser."""

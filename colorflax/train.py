@@ -51,7 +51,7 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
             say(f"{workdir}: {going_on if start < timing.steps else done}")
         writers = Writers(workdir, start) if first else Silence()
         stack.callback(writers.close)
-        work = speed.measure(run.task, example, "float32")
+        work = speed.measure(run.task, example, settings.model.dtype)
         if first and start < timing.steps:
             say(f"{workdir}: {work}")
         progress = Progress(

@@ -14,7 +14,14 @@ def get_config() -> ConfigDict:
     return ConfigDict(
         {
             "seed": 0,
-            "model": {"name": "", "stride": 2, "global_size": 224, "scene_weight": 0.0},
+            "model": {
+                "name": "",
+                "stride": 2,
+                "global_size": 224,
+                "scene_weight": 0.0,
+                "dtype": "float32",
+                "remat": False,
+            },
             "objective": {
                 "name": "regression",
                 "rebalance": 0.5,

@@ -6,7 +6,9 @@ devices of `axis` where that is not None, and their running averages otherwise.
 """
 
 from collections.abc import Callable
+from typing import Any
 
+import jax.numpy as jnp
 from flax import linen as nn
 
 from colorflax import config
@@ -19,10 +21,11 @@ from colorflax.models.zhang import Zhang
 def build(settings: config.Model, channels: int) -> nn.Module:
     """The network that `settings` names, with `channels` channels in its head."""
     stride = settings.stride
+    how: Any = {"dtype": jnp.dtype(settings.dtype), "remat": settings.remat}
     networks: dict[str, Callable[[], nn.Module]] = {
-        "fusion": lambda: Fusion(channels, stride),
-        "iizuka": lambda: Iizuka(channels, stride, settings.global_size),
-        "simple": lambda: Simple(channels, stride),
-        "zhang": lambda: Zhang(channels),
+        "fusion": lambda: Fusion(channels, stride, **how),
+        "iizuka": lambda: Iizuka(channels, stride, settings.global_size, **how),
+        "simple": lambda: Simple(channels, stride, **how),
+        "zhang": lambda: Zhang(channels, **how),
     }
     return networks[settings.name]()

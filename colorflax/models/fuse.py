@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 
@@ -14,6 +15,7 @@ class Fuse(nn.Module):
 
     features: int
     use_bias: bool = True
+    dtype: DTypeLike = jnp.float32  # of the products; the parameters are float32
 
     @nn.compact
     def __call__(
@@ -25,10 +27,11 @@ class Fuse(nn.Module):
         kernel = self.param(
             "kernel", nn.linear.default_kernel_init, (c + e, self.features)
         )
-        x = jnp.einsum("bhwc,cf->bhwf", x, kernel[:c])
+        kernel = kernel.astype(self.dtype)
+        x = jnp.einsum("bhwc,cf->bhwf", x.astype(self.dtype), kernel[:c])
         if vector is not None:
-            x = x + (vector @ kernel[c:])[:, None, None, :]
+            x = x + (vector.astype(self.dtype) @ kernel[c:])[:, None, None, :]
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
-            x = x + bias[None, None, None, :]
+            x = x + bias.astype(self.dtype)[None, None, None, :]
         return x

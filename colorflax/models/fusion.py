@@ -1,14 +1,18 @@
 """The fusion network of Deep Koalarization (arXiv 1712.03400, section 2)."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from colorflax.models.block import block
 from colorflax.models.fuse import Fuse
-from colorflax.resample import repeat
 
-_ENCODER = (  # features, stride
-    (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1),
-)  # fmt: skip
+_ENCODER = (  # of each convolution: features, stride
+    ((64, 2), (128, 1)),
+    ((128, 2), (256, 1)),
+    ((256, 2), (512, 1), (512, 1), (256, 1)),
+)
 
 
 class Fusion(nn.Module):
@@ -22,10 +26,15 @@ class Fusion(nn.Module):
     Attributes:
         channels: of the head, which is linear: the objective says what it means.
         stride: 2 as in the paper, or 4, which leaves out the last decoder stage.
+        dtype: of the products and of what lies between them; parameters and head are
+            float32.
+        remat: keep less for the way back, and compute the rest again.
     """
 
     channels: int
     stride: int = 2
+    dtype: DTypeLike = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -40,17 +49,13 @@ class Fusion(nn.Module):
         del train, axis  # nothing here depends on the rest of the batch
         x = L / 50 - 1
         sizes = []  # of the halves, quarters and eighths
-        for features, stride in _ENCODER:
-            x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
-            if stride == 2:
-                sizes.append(x.shape[1:3])
-        x = nn.relu(Fuse(256, name="fuse")(x, embedding))
-        x = nn.relu(nn.Conv(128, (3, 3))(x))
+        for layers in _ENCODER:
+            x = block(self, x, layers)
+            sizes.append(x.shape[1:3])
+        x = nn.relu(Fuse(256, dtype=self.dtype, name="fuse")(x, embedding))
+        x = block(self, x, [(128, 1)])
         half, quarter, _ = sizes
-        x = repeat(x, 2, quarter)
-        x = nn.relu(nn.Conv(64, (3, 3))(x))
-        x = nn.relu(nn.Conv(64, (3, 3))(x))
+        x = block(self, x, [(64, 1), (64, 1)], quarter)
         if self.stride == 2:
-            x = repeat(x, 2, half)
-            x = nn.relu(nn.Conv(32, (3, 3))(x))
-        return nn.Conv(self.channels, (3, 3), name="head")(x)
+            x = block(self, x, [(32, 1)], half)
+        return nn.Conv(self.channels, (3, 3), dtype=jnp.float32, name="head")(x)

@@ -4,7 +4,9 @@ import functools
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from colorflax.models.fuse import Fuse
@@ -42,6 +44,9 @@ class Iizuka(nn.Module):
         scenes: classes of scenes, whose logits are sown as `scene` (section 3.4); 0
             leaves the classifier out.
         width: of the narrowest layer, 32 in the paper; all others are multiples.
+        dtype: of the products and of what lies between them; parameters and head are
+            float32.
+        remat: keep less for the way back, and compute the rest again.
     """
 
     channels: int
@@ -49,6 +54,8 @@ class Iizuka(nn.Module):
     global_size: int = 224
     scenes: int = 0
     width: int = 32
+    dtype: DTypeLike = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -66,14 +73,17 @@ class Iizuka(nn.Module):
             use_running_average=not train,
             axis_name=axis,
             momentum=0.9,  # short runs should be evaluated with their own statistics
+            dtype=self.dtype,
         )
+
+        again = nn.remat if self.remat else lambda module: module
 
         def convolutions(name: str, *layers: tuple[int, int]) -> _Convolutions:
             wide = tuple((n * self.width, stride) for n, stride in layers)
-            return _Convolutions(wide, norm, name=name)
+            return again(_Convolutions)(wide, norm, self.dtype, name=name)
 
         def product(name: str, n: int) -> _Product:
-            return _Product(n * self.width, norm, name=name)
+            return _Product(n * self.width, norm, self.dtype, name=name)
 
         x = L / 100
         low = convolutions("low", *_LOW)
@@ -86,11 +96,13 @@ class Iizuka(nn.Module):
         seen = product("whole_2", 16)(product("whole_1", 32)(seen))
         if self.scenes:
             hidden = product("scene_1", 8)(seen)
-            logits = nn.Dense(self.scenes, name="scene_2")(hidden)
+            logits = nn.Dense(self.scenes, dtype=jnp.float32, name="scene_2")(hidden)
             self.sow("intermediates", "scene", logits)
         vector = product("whole_3", 8)(seen)
         x = convolutions("mid", *_MID)(local)
-        x = Fuse(8 * self.width, use_bias=False, name="fuse")(x, vector)
+        x = Fuse(8 * self.width, use_bias=False, dtype=self.dtype, name="fuse")(
+            x, vector
+        )
         x = nn.relu(norm(name="fuse_norm")(x))
         x = convolutions("decode_8", (4, 1))(x)
         x = repeat(x, 2, _shrunk(L, 4))
@@ -98,7 +110,7 @@ class Iizuka(nn.Module):
         if self.stride == 2:
             x = repeat(x, 2, _shrunk(L, 2))
             x = convolutions("decode_2", (1, 1))(x)
-        return nn.Conv(self.channels, (3, 3), name="head")(x)
+        return nn.Conv(self.channels, (3, 3), dtype=jnp.float32, name="head")(x)
 
 
 class _Convolutions(nn.Module):
@@ -106,12 +118,15 @@ class _Convolutions(nn.Module):
 
     layers: tuple[tuple[int, int], ...]  # features, stride
     norm: Callable[[], nn.Module]
+    dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_s w_s f"]:
         for features, stride in self.layers:
-            x = nn.Conv(features, (3, 3), stride, use_bias=False)(x)
-            x = nn.relu(self.norm()(x))
+            convolution = nn.Conv(
+                features, (3, 3), stride, use_bias=False, dtype=self.dtype
+            )
+            x = nn.relu(self.norm()(convolution(x)))
         return x
 
 
@@ -120,10 +135,12 @@ class _Product(nn.Module):
 
     features: int
     norm: Callable[[], nn.Module]
+    dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Float[Array, "b n"]) -> Float[Array, "b f"]:
-        return nn.relu(self.norm()(nn.Dense(self.features, use_bias=False)(x)))
+        product = nn.Dense(self.features, use_bias=False, dtype=self.dtype)
+        return nn.relu(self.norm()(product(x)))
 
 
 def _shrunk(L: jax.Array, factor: int) -> tuple[int, ...]:

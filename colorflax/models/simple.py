@@ -1,11 +1,15 @@
 """The smallest network: plain convolutions that learn one photograph by heart."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from colorflax.models.block import block
 from colorflax.resample import repeat
 
-_ENCODER = ((8, 2), (8, 1), (16, 1), (16, 2), (32, 1), (32, 2))  # features, stride
+# Of each convolution: features, stride.
+_ENCODER = (((8, 2), (8, 1), (16, 1)), ((16, 2), (32, 1)), ((32, 2),))
 _DECODER = ((32, 4), (16, 2))  # features, stride after the doubling before them
 
 
@@ -19,10 +23,15 @@ class Simple(nn.Module):
     Attributes:
         channels: of the head, which is linear: the objective says what it means.
         stride: 1 as in the tutorial; 2 or 4 leaves out the last stages of the decoder.
+        dtype: of the products and of what lies between them; parameters and head are
+            float32.
+        remat: keep less for the way back, and compute the rest again.
     """
 
     channels: int
     stride: int = 1
+    dtype: DTypeLike = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -36,14 +45,14 @@ class Simple(nn.Module):
         """L in [0, 100] -> the head, at ceil(h / stride) x ceil(w / stride)."""
         del embedding, train, axis  # a photograph's L is all that matters here
         x = L / 50 - 1
-        for features, stride in _ENCODER:
-            x = nn.relu(nn.Conv(features, (3, 3), stride)(x))
+        for layers in _ENCODER:
+            x = block(self, x, layers)
 
         h, w = L.shape[1:3]
         for features, stride in _DECODER:
             if stride >= self.stride:
-                x = repeat(x, 2, (-(-h // stride), -(-w // stride)))
-                x = nn.relu(nn.Conv(features, (3, 3))(x))
+                size = -(-h // stride), -(-w // stride)
+                x = block(self, x, [(features, 1)], size)
         if self.stride == 1:
             x = repeat(x, 2, (h, w))
-        return nn.Conv(self.channels, (3, 3), name="head")(x)
+        return nn.Conv(self.channels, (3, 3), dtype=jnp.float32, name="head")(x)

@@ -99,6 +99,7 @@ def prepared(model: nn.Module, variables: Any, *inputs: Any) -> Any:
 
 def transform(kernel: Float[Array, "3 3 c f"]) -> Float[Array, "36 c f"]:
     """What squares of the picture are multiplied by."""
+    kernel = kernel.astype(jnp.float32)
     taps = [[kernel[i, j] for j in range(3)] for i in range(3)]
     return jnp.stack([u for row in _both(_G, taps) for u in row])
 
@@ -106,7 +107,11 @@ def transform(kernel: Float[Array, "3 3 c f"]) -> Float[Array, "36 c f"]:
 def winograd(
     x: Float[Array, "b h w c"], transformed: Float[Array, "36 c f"], dilation: int = 1
 ) -> Float[Array, "b h w f"]:
-    """The convolution, zeros outside the picture; `dilation` pixels between taps."""
+    """The convolution, zeros outside the picture; `dilation` pixels between taps.
+
+    In float32 whatever `x` is: large terms cancel in its sums.
+    """
+    dtype, x = x.dtype, x.astype(jnp.float32)
     b, h, w, c = x.shape
     d, m, f = dilation, _OUT, transformed.shape[-1]
     # A dilated convolution is a plain one on each of the d x d interleaved pictures:
@@ -130,7 +135,7 @@ def winograd(
     squares = _both(_A, [[products[i, j] for j in range(_IN)] for i in range(_IN)])
     y = jnp.stack([jnp.stack(row, axis=4) for row in squares], axis=2)
     # b, rows, m, d, columns, m, d, f
-    return y.reshape(b, height, width, f)[:, :h, :w]
+    return y.reshape(b, height, width, f)[:, :h, :w].astype(dtype)
 
 
 def _both(matrix: Matrix, grid: Grid) -> Grid:

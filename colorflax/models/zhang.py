@@ -1,6 +1,11 @@
 """The network of Colorful Image Colorization (arXiv 1603.08511, figure 2)."""
 
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from colorflax.models import winograd
@@ -32,9 +37,14 @@ class Zhang(nn.Module):
 
     Attributes:
         channels: of the head, which is linear: the objective says what it means.
+        dtype: of the products and of what lies between them; parameters and head are
+            float32.
+        remat: keep less for the way back, and compute the rest again.
     """
 
     channels: int
+    dtype: DTypeLike = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -55,28 +65,43 @@ class Zhang(nn.Module):
         h, w = L.shape[1:3]
         # Training would keep its transformed pictures, four times the size, for later.
         faster = None if train else winograd.Convolve
-        x = (L - 50) / 100
-        for i, block in enumerate(_BLOCKS, 1):
-            for j, (features, stride, dilation) in enumerate(block, 1):
+
+        def block(
+            network: Zhang, x: jax.Array, i: int, layers: Sequence[tuple[int, ...]]
+        ) -> jax.Array:
+            for j, (features, stride, dilation) in enumerate(layers, 1):
                 # Symmetric at stride 2 too, where SAME would pad one side only.
                 x = nn.Conv(
                     features, (3, 3), stride, padding=dilation,
-                    kernel_dilation=dilation, kernel_init=_HE, name=f"conv{i}_{j}",
+                    kernel_dilation=dilation, kernel_init=_HE, dtype=network.dtype,
                     conv_general_dilated_cls=faster if stride == 1 and i > 2 else None,
+                    name=f"conv{i}_{j}",
                 )(x)  # fmt: skip
                 x = nn.relu(x)
-            x = nn.BatchNorm(
+            return nn.BatchNorm(
                 use_running_average=not train, momentum=0.9, epsilon=1e-5,
-                axis_name=axis if train else None, name=f"norm{i}",
+                axis_name=axis if train else None, dtype=network.dtype,
+                name=f"norm{i}",
             )(x)  # fmt: skip
-        x = Double(256, kernel_init=_HE, name="conv8_1")(x)
-        x = nn.relu(x)
-        for j in (2, 3):
-            x = nn.Conv(
-                256, (3, 3), padding=1, kernel_init=_HE, name=f"conv8_{j}",
-                conv_general_dilated_cls=faster,
-            )(x)  # fmt: skip
-            x = nn.relu(x)
-        x = nn.Conv(self.channels, (1, 1), name="head")(x)
+
+        def enlarge(network: Zhang, x: jax.Array) -> jax.Array:
+            double = Double(256, kernel_init=_HE, dtype=network.dtype, name="conv8_1")
+            x = nn.relu(double(x))
+            for j in (2, 3):
+                x = nn.Conv(
+                    256, (3, 3), padding=1, kernel_init=_HE, dtype=network.dtype,
+                    conv_general_dilated_cls=faster, name=f"conv8_{j}",
+                )(x)  # fmt: skip
+                x = nn.relu(x)
+            return x
+
+        if self.remat and train:
+            block = nn.remat(block, static_argnums=(2, 3))
+            enlarge = nn.remat(enlarge)
+        x = (L - 50) / 100
+        for i, layers in enumerate(_BLOCKS, 1):
+            x = block(self, x, i, layers)
+        x = enlarge(self, x)
+        x = nn.Conv(self.channels, (1, 1), dtype=jnp.float32, name="head")(x)
         # Last, because what is cut off still was the context of what stays.
         return x[:, : -(-h // 4), : -(-w // 4)]

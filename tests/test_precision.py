@@ -1,0 +1,123 @@
+"""bfloat16 between the layers, float32 everywhere else."""
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.extend.core
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from PIL import Image
+
+from colorflax import checkpoint, config, predict, resume
+from colorflax.errors import UserError
+from colorflax.models import winograd
+from colorflax.tasks import Colorization
+
+BATCH = {"rgb": np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)}
+KEY = jax.random.key(0)
+# Each runs once: what LLVM makes faster it takes longer for.
+JIT = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def _settings(network: str, dtype: str) -> config.Config:
+    values = importlib.import_module(f"configs.{network}").get_config()
+    values.features.name = "none"
+    values.model.dtype = dtype
+    values.model.global_size = 16
+    return config.parse(values)
+
+
+def _task(network: str, dtype: str) -> Colorization:
+    return Colorization.build(_settings(network, dtype), prior=None)
+
+
+def _convolutions(jaxpr: Any) -> Iterator[set[str]]:
+    """The dtypes of the operands of each, in all that is called as well."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            yield {x.aval.dtype.name for x in equation.invars}
+        for inner in jax.extend.core.jaxprs_in_params(equation.params):
+            yield from _convolutions(inner)
+
+
+@pytest.mark.parametrize("network", config.STRIDES)
+def test_what_is_narrow_and_what_is_not(network: str) -> None:
+    """In the training step as it is traced: the head's three products are not."""
+    task = _task(network, "bfloat16")
+    state = jax.eval_shape(task.init, KEY, BATCH)
+    step = functools.partial(task.train_step, axis=None)
+    traced, (after, scalars) = jax.make_jaxpr(step, return_shape=True)(
+        state, BATCH, KEY
+    )
+    operands = list(_convolutions(traced.jaxpr))
+    head = [dtypes for dtypes in operands if dtypes == {"float32"}]
+    assert len(head) == 3  # forward, and the gradients of its input and its kernel
+    rest = [dtypes for dtypes in operands if dtypes != {"float32"}]
+    assert all(dtypes == {"bfloat16"} for dtypes in rest)
+    kernels = sum(x.ndim == 4 for x in jax.tree.leaves(state.params))
+    assert len(rest) >= 3 * (kernels - 1) - 1  # none for the gradient of L
+    kept = jax.tree.leaves((after.params, after.model_state, after.opt_state, scalars))
+    assert {x.dtype.name for x in kept} <= {"float32", "int32"}
+
+
+def test_the_loss_is_nearly_that_of_float32() -> None:
+    numbers = []
+    for dtype in ("float32", "bfloat16"):
+        task = _task("simple", dtype)
+        step = JIT(functools.partial(task.train_step, axis=None))
+        _, scalars = step(JIT(task.init)(KEY, BATCH), BATCH, KEY)
+        numbers.append(jax.device_get(scalars))
+    wide, narrow = numbers
+    assert narrow["loss"] == pytest.approx(wide["loss"], rel=2e-3)
+    assert narrow["gradient_norm"] == pytest.approx(wide["gradient_norm"], rel=3e-2)
+    assert narrow["gradient_norm"] != wide["gradient_norm"]
+
+
+def test_winograd_sums_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is rounded are the operands and the result, as in a plain convolution."""
+    monkeypatch.setattr(winograd, "_PIXELS", 0)
+    x = jax.random.normal(KEY, (1, 16, 16, 64)).astype(jnp.bfloat16)
+    layer = nn.Conv(8, (3, 3), padding=1, dtype=jnp.bfloat16)
+    variables = layer.init(KEY, x)
+    variables = jax.tree.map(lambda v: v.astype(jnp.bfloat16), variables)
+    ours = layer.copy(conv_general_dilated_cls=winograd.Convolve).apply(variables, x)
+    assert ours.dtype == jnp.bfloat16
+    exact = layer.copy(dtype=jnp.float32).apply(variables, x)
+    np.testing.assert_allclose(
+        np.asarray(ours, np.float32), exact, rtol=2**-7, atol=1e-3
+    )
+
+
+def test_colours_are_those_of_float32() -> None:
+    """The same parameters colour alike, whatever they were trained in."""
+    settings = _settings("simple", "bfloat16")
+    variables = JIT(_task("simple", "float32").init)(KEY, BATCH).variables
+    loud = jax.tree.map(lambda x: 3 * x, variables)
+    picture = Image.fromarray(BATCH["rgb"][0])
+    coloured = []
+    for dtype in ("float32", "bfloat16"):
+        model = dataclasses.replace(settings.model, dtype=dtype)
+        values = dataclasses.replace(settings, model=model).to_dict()
+        about = {"config": values, "features": None}
+        saved = checkpoint.Saved(Path("here"), 1, about, loud)
+        coloured.append(predict.Colorizer(saved)(picture))
+    np.testing.assert_array_equal(*coloured)
+
+
+def test_a_run_may_go_on_in_another_dtype_if_allowed() -> None:
+    changed = {"model.dtype": "model.dtype was 'float32' and is 'bfloat16'"}
+    with pytest.raises(UserError, match="changed by --allow_changes"):
+        resume.permit(changed, Path("run"), allow=False)
+    resume.permit(changed, Path("run"), allow=True)
+
+
+def test_bad_dtype() -> None:
+    with pytest.raises(UserError, match="dtype should be float32 or bfloat16, not"):
+        _settings("simple", "float16")
