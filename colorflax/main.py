@@ -31,6 +31,9 @@ _WORKDIR = flags.DEFINE_string(
 _ALLOW_CHANGES = flags.DEFINE_boolean(
     "allow_changes", False, "go on with a run under other settings than it began with"
 )
+_PROFILE = flags.DEFINE_boolean(
+    "profile", False, "leave a trace of a few steps in WORKDIR/profile"
+)
 _COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "HOST:PORT of process 0; or $JAX_COORDINATOR_ADDRESS"
 )
@@ -73,7 +76,7 @@ def main(argv: Sequence[str]) -> None:
     leads = jax.process_index() == 0
     with lock.hold(workdir / "lock", "--workdir") if leads else nullcontext():
         run = assemble.assemble(settings, workdir, allow_changes=_ALLOW_CHANGES.value)
-        numbers = train.train(run, settings, workdir)
+        numbers = train.train(run, settings, workdir, profile=_PROFILE.value)
     if not leads:
         return
     print(evaluate.table(numbers, run.title))

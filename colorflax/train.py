@@ -8,7 +8,16 @@ from typing import Any
 
 import jax
 
-from colorflax import config, distributed, evaluate, sharding, signals, speed, steps
+from colorflax import (
+    config,
+    distributed,
+    evaluate,
+    sharding,
+    signals,
+    speed,
+    steps,
+    tracing,
+)
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
 from colorflax.errors import Stopped, UserError
@@ -17,8 +26,12 @@ from colorflax.writers import Progress, Silence, Writers, say
 _SHEET_ROWS = 8
 
 
-def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
+def train(
+    run: Run, settings: config.Config, workdir: Path, *, profile: bool = False
+) -> dict[str, float]:
     """Train, or go on with, the run in `workdir`; returns the last evaluation.
+
+    With `profile`, a trace of a few steps is left in WORKDIR/profile.
 
     What a resumed run starts from: (1) the state of the newest complete checkpoint;
     (2) its step, which fixes the next batch and the next random key. Nothing else is
@@ -54,6 +67,9 @@ def train(run: Run, settings: config.Config, workdir: Path) -> dict[str, float]:
         work = speed.measure(run.task, example, settings.model.dtype)
         if first and start < timing.steps:
             say(f"{workdir}: {work}")
+        if profile and first:
+            trace = tracing.traced(lane, workdir / "profile", start, timing.steps)
+            lane = stack.enter_context(trace)
         progress = Progress(
             start, timing.steps, timing.batch_size, rates=work.rates, shown=first
         )
