@@ -11,7 +11,7 @@ import pytest
 import runs
 from small import EMBEDDING, small_task
 
-from colorflax import assemble, checkpoint, config, metrics, steps
+from colorflax import assemble, checkpoint, config, metrics, steps, train
 from colorflax.checkpoint.folder import read_only
 from colorflax.errors import UserError
 from colorflax.tasks import split
@@ -112,6 +112,10 @@ def test_to_begin_an_average_is_a_change(photos: str, tmp_path: Path) -> None:
     runs.finish(runs.settings(photos, train__steps=1), tmp_path)
     with pytest.raises(UserError, match=r"optim\.ema was 0\.0 and is 0\.9"):
         assemble.assemble(runs.settings(photos, optim__ema=0.9), tmp_path)
+    averaged = runs.settings(photos, optim__ema=0.9)
+    run = runs.begin(averaged, tmp_path, allow_changes=True)
+    with pytest.raises(UserError, match="step 1 saved has other parts"):
+        train.train(run, averaged, tmp_path)
 
 
 def test_a_share_below_one() -> None:
