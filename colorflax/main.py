@@ -15,10 +15,10 @@ from colorflax import (
     cluster,
     config,
     distributed,
-    evaluate,
     files,
     lock,
     train,
+    validation,
 )
 from colorflax.errors import UserError
 
@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> None:
         numbers = train.train(run, settings, workdir, profile=_PROFILE.value)
     if not leads:
         return
-    print(evaluate.table(numbers, run.title))
+    print(validation.table(numbers, run.title))
     print(f"Pictures (grey | output | truth): {workdir}/pictures")
     checkpoint = shlex.quote(f"--checkpoint={workdir}")
     print(f"Colour a photograph: python -m colorflax.colorize {checkpoint} PHOTO.jpg")

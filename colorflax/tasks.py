@@ -168,23 +168,18 @@ class Colorization:
     ) -> tuple[Numbers, UInt8[Array, "b h w3 3"]]:
         """How near output and grey are to the truth; the three of them side by side."""
         L, truth = split(batch["rgb"])
-        photograph = batch["rgb"].astype(jnp.float32) / 255
         ab, notes = self._look(state.variables, L, batch.get("embedding"))
         numbers = self.judge(notes, batch)
         row = []
         for prefix, guess in (("grey_", jnp.zeros_like(ab)), ("", ab)):
             painted = paint(L, guess)
             row.append(painted)
-            picture = painted.astype(jnp.float32) / 255
-            agreement = metrics.larger_channel_agreement(guess, truth)
-            numbers |= {
-                prefix + "mse": metrics.ab_mse(guess, truth),
-                prefix + "psnr": metrics.psnr(picture, photograph),
-                prefix + "ab_psnr": metrics.ab_psnr(guess, truth),
-                prefix + "within_5": metrics.share_within(guess, truth, 5.0),
-                prefix + "within_10": metrics.share_within(guess, truth, 10.0),
-                prefix + "larger_channel_agreement": agreement,
+            rows = metrics.sums(painted, batch["rgb"], guess, truth)
+            totals = {
+                k: jnp.sum(v.astype(jnp.float32), axis=1) for k, v in rows.items()
             }
+            found = metrics.numbers(totals)
+            numbers |= {prefix + name: found[name] for name in self.scores}
         return numbers, jnp.concatenate([*row, batch["rgb"]], axis=2)
 
     def predict(

@@ -11,12 +11,12 @@ import jax
 from colorflax import (
     config,
     distributed,
-    evaluate,
     sharding,
     signals,
     speed,
     steps,
     tracing,
+    validation,
 )
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
@@ -108,7 +108,7 @@ def train(
                 settle()
             if look and not stop:
                 until = _until(wanted, run.evaluation_batches())
-                seen = evaluate.evaluate(lane, state, until)
+                seen = validation.validate(lane, state, until)
                 numbers = seen.numbers
                 stop = wanted()  # and so the numbers may be those of a part
             score = sign * numbers[timing.best] if look and not stop else None

@@ -12,7 +12,7 @@ import pytest
 from flax import linen as nn
 from PIL import Image
 
-from colorflax import assemble, config, evaluate, scenes, steps, tasks, train
+from colorflax import assemble, config, scenes, steps, tasks, train, validation
 from colorflax.data import labels, library
 from colorflax.errors import UserError
 from configs import iizuka
@@ -181,14 +181,14 @@ def test_names_are_learnt_and_counted_where_there_are_any() -> None:
     for _ in range(150):
         state, _ = lane.train_step(state, batch)
     filled = batch | {"mask": np.arange(8) > 0}  # the first is a blank
-    numbers, _ = evaluate.evaluate(lane, state, [filled])
+    numbers, _ = validation.validate(lane, state, [filled])
     assert numbers["scene_accuracy"] == 1.0
     assert numbers["chance_accuracy"] == pytest.approx(3 / 6)  # of 1 to 6
-    assert "named right: 100.0%" in evaluate.table(numbers, "8 photographs")
+    assert "named right: 100.0%" in validation.table(numbers, "8 photographs")
     none = filled | {"label": np.full(8, -1, np.int32)}
-    numbers, _ = evaluate.evaluate(lane, state, [none])
+    numbers, _ = validation.validate(lane, state, [none])
     assert "scene_accuracy" not in numbers
-    assert "named right" not in evaluate.table(numbers, "8 photographs")
+    assert "named right" not in validation.table(numbers, "8 photographs")
 
 
 def test_without_labels_nothing_of_the_name_is_learnt() -> None:

@@ -1,4 +1,4 @@
-"""One exact pass over a split: every photograph counted once."""
+"""What training looks at between steps: every photograph once, and the table of it."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -12,14 +12,14 @@ from colorflax.metrics import AB_PEAK
 from colorflax.steps import Lane
 
 
-class Evaluation(NamedTuple):
+class Validation(NamedTuple):
     """Of one state on one split."""
 
     numbers: dict[str, float]
     pictures: np.ndarray  # of the first batch: uint8, a row for each example
 
 
-def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> Evaluation:
+def validate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> Validation:
     """Mean of each of the task's numbers over all examples whose mask is True.
 
     A number that none of them has is left out.
@@ -38,7 +38,7 @@ def evaluate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> Evaluation
     means = {
         n: math.fsum(column) / len(column) for n, column in columns.items() if column
     }
-    return Evaluation(means, shown)
+    return Validation(means, shown)
 
 
 class _Row(NamedTuple):

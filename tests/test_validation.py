@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from colorflax import evaluate
+from colorflax import validation
 from colorflax.steps import Lane
 
 
@@ -20,7 +20,7 @@ def test_mean_over_examples_not_batches() -> None:
     x = np.arange(12, dtype=np.float32)
     mask = np.arange(12) < 10
     batches = [{"x": x[i : i + 4], "mask": mask[i : i + 4]} for i in (0, 4, 8)]
-    numbers, pictures = evaluate.evaluate(_lane(), 2.0, batches)
+    numbers, pictures = validation.validate(_lane(), 2.0, batches)
     assert numbers == {"x": 9.0}
     np.testing.assert_array_equal(pictures, x[:4] + 100)
 
@@ -36,7 +36,7 @@ def test_table_names_the_baseline() -> None:
     }
     numbers = {name: ours for name, (ours, _, _) in pairs.items()}
     numbers |= {f"grey_{name}": grey for name, (_, grey, _) in pairs.items()}
-    title, header, *rows, note = evaluate.table(numbers, "7 photographs").split("\n")
+    title, header, *rows, note = validation.table(numbers, "7 photographs").split("\n")
     assert title == "7 photographs"
     assert header.split() == ["colorflax", "left", "grey"]
     for row, (_, _, shown) in zip(rows, pairs.values(), strict=True):
@@ -48,4 +48,4 @@ def test_table_names_the_baseline() -> None:
 @pytest.mark.parametrize("grey", [0.0, 1e-9])
 def test_grey_photographs_have_no_ratio(grey: float) -> None:
     numbers = {"mse": 0.01, "grey_mse": grey, "psnr": 30.0, "grey_psnr": 58.9}
-    assert "they are grey" in evaluate.table(numbers, "7 photographs")
+    assert "they are grey" in validation.table(numbers, "7 photographs")
