@@ -107,8 +107,9 @@ def assemble(
         )  # fmt: skip
 
     prior = None
-    if settings.objective.name == "classification" and settings.objective.rebalance < 1:
-        if before is not None and not changed:
+    if settings.objective.name == "classification":
+        # Also where it weighs nothing now: decoding may be tilted by it later.
+        if before is not None and not changed and "prior" in before:
             prior = np.asarray(before["prior"])
         elif settings.objective.prior:
             prior = census.read(Path(settings.objective.prior))

@@ -23,23 +23,17 @@ def ratio(sums: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n"]:
     return np.where(number > 0, value / np.where(number > 0, number, 1), np.nan)
 
 
-def interval(
-    parts: Float[np.ndarray, "n k"], finish: Finish, resamples: int, seed: int
-) -> tuple[float, float]:
-    """The percentile interval of `finish(parts.sum(0))`, at `LEVEL`.
+def resample(
+    parts: Float[np.ndarray, "n k"], resamples: int, seed: int
+) -> Float[np.ndarray, "resamples k"]:
+    """The sums over photographs of as many draws of n of them, with replacement.
 
     Args:
-        parts: what each of n photographs adds.
-        finish: what the sums become.
-        resamples: each draws n photographs with replacement.
+        parts: what each of n photographs adds to each sum.
+        resamples: how many draws.
         seed: the same one draws the same photographs, whatever the parts.
-
-    Returns:
-        Both ends; NaN where no resample has the number, or there is one photograph.
     """
     n = len(parts)
-    if n < 2:
-        return np.nan, np.nan
     rng = np.random.default_rng(seed)
     found = []
     step = max(1, _CHUNK // n)
@@ -47,8 +41,16 @@ def interval(
         drawn = rng.integers(0, n, (min(step, resamples - start), n))
         rows = np.arange(len(drawn))[:, None] * n
         times = np.bincount((drawn + rows).ravel(), minlength=drawn.size)
-        found.append(finish(times.reshape(drawn.shape).astype(float) @ parts))
-    values = np.concatenate(found)
+        found.append(times.reshape(drawn.shape).astype(float) @ parts)
+    return np.concatenate(found)
+
+
+def interval(values: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
+    """The percentile interval at `LEVEL` of what resamples came to.
+
+    Resamples that are NaN, having no photograph with the number, are left out; NaN
+    where all are.
+    """
     values = values[~np.isnan(values)]
     if not len(values):
         return np.nan, np.nan

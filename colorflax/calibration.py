@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from colorflax import bins
 from colorflax.resample import pool
@@ -16,8 +16,7 @@ def sums(
     logits: Float[Array, "b h_s w_s 313"],
     ab: Float[Array, "b h w 2"],
     stride: int,
-    rows: int,
-    columns: int,
+    mask: Bool[Array, "b h_s w_s"],
 ) -> dict[str, Float[Array, "b ..."]]:
     """What the logits say about the true colours, summed over their own pixels.
 
@@ -28,25 +27,23 @@ def sums(
         logits: of the bins.
         ab: true colours; their edge is repeated to fill the last pixels of the head.
         stride: pixels of `ab` per pixel of the head.
-        rows: of the head that count, from the top.
-        columns: likewise from the left.
+        mask: pixels of the head that count.
 
     Returns:
         bits: -log2 of the probability of the true bin, (b,); pixels: how many, (b,);
         stated, right, pixels_at: (b, 15) for each step of the stated confidence the sum
         of it, how often the likeliest bin was the true one, and how many pixels.
     """
-    logits = logits[:, :rows, :columns].astype(jnp.float32)
-    true = bins.soft_encode(pool(ab, stride)[:, :rows, :columns])[0][..., 0]
-    logp = jax.nn.log_softmax(logits)
+    true = bins.soft_encode(pool(ab, stride))[0][..., 0]
+    logp = jax.nn.log_softmax(logits.astype(jnp.float32))
     bits = -jnp.take_along_axis(logp, true[..., None], axis=-1)[..., 0] / np.log(2)
     stated = jnp.exp(jnp.max(logp, axis=-1))
     right = jnp.argmax(logits, axis=-1) == true
     step = jnp.clip(jnp.ceil(stated * BINS).astype(jnp.int32) - 1, 0, BINS - 1)
-    here = jax.nn.one_hot(step, BINS)
+    here = jax.nn.one_hot(step, BINS) * mask[..., None]
     return {
-        "bits": jnp.sum(bits, axis=(1, 2)),
-        "pixels": jnp.full(len(bits), float(rows * columns)),
+        "bits": jnp.sum(jnp.where(mask, bits, 0), axis=(1, 2)),
+        "pixels": jnp.sum(mask.astype(jnp.float32), axis=(1, 2)),
         "stated": jnp.sum(here * stated[..., None], axis=(1, 2)),
         "right": jnp.sum(here * right[..., None], axis=(1, 2)),
         "pixels_at": jnp.sum(here, axis=(1, 2)),

@@ -10,9 +10,11 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float, Int
 
 from colorflax import bins, config
+from colorflax.errors import UserError
 from colorflax.resample import pool, repeat
 
 
@@ -48,18 +50,30 @@ class Regression:
     The head is repeated to the photograph's size before it is compared, as the paper's
     network ends in a nearest-neighbour doubling. The cost of an example is the mean
     over its pixels and both channels.
+
+    Attributes:
+        stride: pixels of the photograph per pixel of the head.
+        scale: the ab that tanh can just not reach.
+        delta: ab units from which the cost of an error e is Huber's, which rises evenly
+            (delta e - delta^2 / 2, before it e^2 / 2); None for e^2 throughout.
     """
 
     stride: int = 2
     scale: float = 127.0
+    delta: float | None = None
     channels: int = dataclasses.field(default=2, init=False)
 
     def loss(
         self, head: Float[Array, "b h_s w_s 2"], ab: Float[Array, "b h w 2"]
     ) -> Float[Array, " b"]:
-        """Mean squared error of each example, in units of `scale` ab."""
+        """Mean cost of each example, in squares of `scale` ab."""
         output = repeat(jnp.tanh(head), self.stride, ab.shape[1:3])
-        return jnp.mean(jnp.square(output - ab / self.scale), axis=(1, 2, 3))
+        error = output - ab / self.scale
+        if self.delta is None:
+            cost = jnp.square(error)
+        else:
+            cost = optax.losses.huber_loss(error, delta=self.delta / self.scale)
+        return jnp.mean(cost, axis=(1, 2, 3))
 
     def decode(self, head: Float[Array, "b h_s w_s 2"]) -> Float[Array, "b h_s w_s 2"]:
         """Ab within +-scale."""
@@ -80,11 +94,15 @@ class Classification:
         temperature: T of the annealed mean that decodes; near 0 the likeliest colour,
             1 the mean of the distribution.
         rebalancing: (313,) weights, from `bins.rebalancing_weights`; or None.
+        tilt: (313,) added to the logits before they are decoded; or None. tau log(w) of
+            rebalancing weights w turns what a network says that was trained on weights
+            of 1 towards what it would say had they been w^tau.
     """
 
     stride: int = 4
     temperature: float = 0.38
     rebalancing: np.ndarray | None = None
+    tilt: np.ndarray | None = None
     channels: int = dataclasses.field(default=313, init=False)
 
     def loss(
@@ -101,7 +119,13 @@ class Classification:
         self, head: Float[Array, "b h_s w_s 313"]
     ) -> Float[Array, "b h_s w_s 2"]:
         """The annealed mean of the bins."""
-        return bins.annealed_mean(head, self.temperature)
+        return bins.annealed_mean(self.tilted(head), self.temperature)
+
+    def tilted(
+        self, head: Float[Array, "b h_s w_s 313"]
+    ) -> Float[Array, "b h_s w_s 313"]:
+        """The logits that are decoded."""
+        return head if self.tilt is None else head + jnp.asarray(self.tilt, head.dtype)
 
 
 @jax.custom_vjp
@@ -151,12 +175,28 @@ sparse_cross_entropy.defvjp(_cross_entropy, _cross_entropy_gradient)
 def build(
     settings: config.Objective, stride: int, prior: np.ndarray | None
 ) -> Objective:
-    """The objective that `settings` names; `prior` are shares of the 313 bins."""
+    """The objective that `settings` names; `prior` are shares of the 313 bins.
+
+    Raises:
+        UserError: `settings.tau` needs a prior, and there is none.
+    """
     if settings.name == "regression":
-        return Regression(stride=stride, scale=settings.scale)
-    weights = None
+        delta = settings.huber_delta if settings.loss == "huber" else None
+        return Regression(stride=stride, scale=settings.scale, delta=delta)
+    weights = tilt = None
     if prior is not None and settings.rebalance < 1:
         weights = np.asarray(bins.rebalancing_weights(prior, settings.rebalance))
+    if settings.tau:
+        if prior is None:
+            raise UserError(
+                f"tau={settings.tau:g} needs the prior that the network was trained "
+                "with, and this checkpoint, written before they carried one, has none; "
+                "train again or take tau=0"
+            )
+        tilt = settings.tau * np.log(np.asarray(bins.rebalancing_weights(prior)))
     return Classification(
-        stride=stride, temperature=settings.temperature, rebalancing=weights
+        stride=stride,
+        temperature=settings.temperature,
+        rebalancing=weights,
+        tilt=tilt,
     )

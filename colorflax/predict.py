@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,21 +25,32 @@ _BLOCK = 1 << 18  # pixels painted at a time: what bounds memory, and one compil
 _GRAIN = 32  # px; network inputs are padded to multiples, so that few shapes compile
 
 
+class Seen(NamedTuple):
+    """What the network saw of a picture, and what it said."""
+
+    head: jax.Array
+    rgb: UInt8[np.ndarray, "1 h2 w2 3"]  # its edges repeated to multiples of `_GRAIN`
+    size: tuple[int, int]  # height and width without them
+
+    def rows_columns(self, stride: int) -> tuple[int, int]:
+        """How much of the head stands for the picture."""
+        h, w = (-(-side // stride) for side in self.size)
+        return h, w
+
+
 class Colorizer:
     """Colours pictures of any size; luminance stays that of the input.
 
     Attributes:
         saved: the checkpoint it came from.
+        objective: what the network's head means.
     """
 
     def __init__(self, saved: checkpoint.Saved, size: int | None = None):
         settings = config.parse(saved.about["config"])
-        # The parameters are float32 also where training multiplied in less. One picture
-        # takes little, and its colours should not depend on who has bfloat16.
-        model = dataclasses.replace(settings.model, dtype="float32", remat=False)
-        task = Colorization.build(dataclasses.replace(settings, model=model), None)
+        task = built(saved, settings)
         self.saved = saved
-        self._objective = task.objective
+        self.objective = task.objective
         self._view = functools.partial(whole_view, settings=settings.data, size=size)
         self._embed = _embedder(saved.about["features"])
         self._prepare = functools.partial(winograd.prepared, task.model)
@@ -54,8 +65,7 @@ class Colorizer:
     def __call__(self, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
         """A picture of any mode -> the same in predicted colours, 8-bit sRGB."""
         image = to_srgb(image)
-        head, seen = self._head(image)
-        return self._join(image, self._decode(head), seen)
+        return paint_whole(np.asarray(image), self.ab(self.look(image), image.size))
 
     def samples(
         self, image: Image.Image, n: int, seed: int = 0
@@ -70,16 +80,18 @@ class Colorizer:
         Raises:
             UserError: the checkpoint states no distribution to draw from.
         """
-        temperature = self._distribution("samples").temperature
+        objective = self._distribution("samples")
         image = to_srgb(image)
-        head, seen = self._head(image)
-        rows, columns = (-(-side // self._objective.stride) for side in seen)
+        seen = self.look(image)
+        rows, columns = seen.rows_columns(objective.stride)
+        logits = objective.tilted(seen.head) / objective.temperature
         drawn = []
         for key in jax.random.split(jax.random.key(seed), n):
-            ab, logp = _draw(head / temperature, key)
+            ab, logp = _draw(logits, key)
             drawn.append((float(jnp.mean(logp[0, :rows, :columns])), ab))
         for _, ab in sorted(drawn, key=lambda likely: -likely[0]):
-            yield self._join(image, ab, seen)
+            whole = self._enlarge(ab, seen, image.size)
+            yield paint_whole(np.asarray(image), whole)
 
     def confidence(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
         """How sure the network is of each pixel's colour, 0 to 1; see `posterior`.
@@ -89,20 +101,21 @@ class Colorizer:
         """
         self._distribution("confidence")
         image = to_srgb(image)
-        head, seen = self._head(image)
-        sure = self._enlarge(_confidence(head)[..., None], seen, image.size)[..., 0]
+        seen = self.look(image)
+        sure = _confidence(seen.head)[..., None]
+        sure = self._enlarge(sure, seen, image.size)[..., 0]
         return sure.clip(0, 1)
 
     def _distribution(self, what: str) -> Classification:
-        if not isinstance(self._objective, Classification):
+        if not isinstance(self.objective, Classification):
             raise UserError(
                 f"{what}: {self.saved.path} was trained with regression, which says "
                 "nothing but a mean; take a checkpoint of a classification"
             )
-        return self._objective
+        return self.objective
 
-    def _head(self, image: Image.Image) -> tuple[jax.Array, tuple[int, int]]:
-        """The network's output, and the height and width it is true for."""
+    def look(self, image: Image.Image) -> Seen:
+        """Run the network on an RGB picture."""
         small = np.asarray(self._view(image))
         h, w = small.shape[:2]
         padding = ((0, -h % _GRAIN), (0, -w % _GRAIN), (0, 0))
@@ -111,20 +124,26 @@ class Colorizer:
         if self._variables is None:
             L = np.zeros((*rgb.shape[:3], 1), np.float32)
             self._variables = self._prepare(self.saved.variables, L, embedding)
-        return self._run(self._variables, rgb, embedding), (h, w)
+        return Seen(self._run(self._variables, rgb, embedding), rgb, (h, w))
 
-    def _join(
-        self, image: Image.Image, ab: jax.Array, seen: tuple[int, int]
-    ) -> UInt8[np.ndarray, "h w 3"]:
-        return _paint(np.asarray(image), self._enlarge(ab, seen, image.size))
+    def ab(
+        self,
+        seen: Seen,
+        size: tuple[int, int],
+        decode: Callable[[jax.Array], jax.Array] | None = None,
+    ) -> Float[np.ndarray, "h w 2"]:
+        """The colours of a picture of `size` = (w, h), not yet fitted into sRGB.
+
+        `decode` takes the place of the objective's.
+        """
+        return self._enlarge((decode or self._decode)(seen.head), seen, size)
 
     def _enlarge(
-        self, head: jax.Array, seen: tuple[int, int], size: tuple[int, int]
+        self, head: jax.Array, seen: Seen, size: tuple[int, int]
     ) -> Float[np.ndarray, "h w c"]:
         """From the head's stride to what the network saw, then to the picture."""
-        h, w = seen
-        stride = self._objective.stride
-        whole = _bilinear(head, stride)[0, :h, :w]
+        h, w = seen.size
+        whole = _bilinear(head, self.objective.stride)[0, :h, :w]
         channels = [
             np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BILINEAR))
             for channel in np.moveaxis(np.asarray(whole), -1, 0)
@@ -145,6 +164,29 @@ def load(path: str | Path, size: int | None = None) -> Colorizer:
     return Colorizer(checkpoint.load(Path(path)), size)
 
 
+def built(saved: checkpoint.Saved, settings: config.Config) -> Colorization:
+    """The network and objective of a checkpoint, as they are used after training.
+
+    Raises:
+        UserError: the settings want what the checkpoint does not have.
+    """
+    # The parameters are float32 also where training multiplied in less. One picture
+    # takes little, and its colours should not depend on who has bfloat16.
+    model = dataclasses.replace(settings.model, dtype="float32", remat=False)
+    shares = saved.about.get("prior")
+    prior = None if shares is None else np.asarray(shares)
+    return Colorization.build(dataclasses.replace(settings, model=model), prior)
+
+
+def need_same_backbone(fingerprint: str, record: dict[str, str]) -> None:
+    """Raise `UserError` unless a backbone is the one that a checkpoint recorded."""
+    if fingerprint != record["fingerprint"]:
+        raise UserError(
+            f"the {record['name']} weights on this machine ({record['weights']}) are "
+            "not those that the checkpoint was trained with"
+        )
+
+
 _draw = jax.jit(posterior.draw)
 _confidence = jax.jit(posterior.confidence)
 
@@ -161,7 +203,7 @@ def _paint_block(rgb: jax.Array, ab: jax.Array) -> jax.Array:
     return paint(L, ab[None, None])[0, 0]
 
 
-def _paint(
+def paint_whole(
     rgb: UInt8[np.ndarray, "h w 3"], ab: Float[np.ndarray, "h w 2"]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Join the L of `rgb` with `ab`, a block of pixels at a time."""
@@ -185,9 +227,5 @@ def _embedder(
         return None
     choice = features.recorded(record["name"], record["weights"])
     backbone = features.build(features.settle(choice, on_missing="error"))
-    if backbone.fingerprint != record["fingerprint"]:
-        raise UserError(
-            f"the {choice.name} weights on this machine ({choice.description}) are "
-            "not those that the checkpoint was trained with"
-        )
+    need_same_backbone(backbone.fingerprint, record)
     return lambda image: backbone(features.fit(image, backbone.size)[None], batch=1)

@@ -85,6 +85,25 @@ def check(c: Config) -> None:
         f"config.objective.scale should be in 0..1000, not {c.objective.scale:g}",
     )
     _need(
+        c.objective.huber_delta > 0,
+        "config.objective.huber_delta should be positive, "
+        f"not {c.objective.huber_delta:g}",
+    )
+    _need(
+        c.objective.loss == "mse" or c.objective.name == "regression",
+        f"config.objective.loss={c.objective.loss} is of a regression; "
+        "set --config.objective.name=regression",
+    )
+    _need(
+        abs(c.objective.tau) <= 10,
+        f"config.objective.tau should be in -10..10, not {c.objective.tau:g}",
+    )
+    _need(
+        c.objective.tau == 0 or c.objective.name == "classification",
+        f"config.objective.tau={c.objective.tau:g} tilts a distribution over bins; "
+        "set --config.objective.name=classification, or tau=0",
+    )
+    _need(
         c.objective.name != "classification" or c.model.stride == 4,
         "config.objective.name=classification needs --config.model.stride=4: "
         "313 channels are carried at a quarter of the resolution",

@@ -38,6 +38,10 @@ class Objective:
     prior: str  # classification: .npy file with 313 shares; "" estimates it at start
     temperature: float  # classification: T of the annealed mean, 0.38 in the paper
     scale: float = 127.0  # regression: the ab that tanh can just not reach
+    loss: Literal["mse", "huber"] = "mse"  # regression: of an error in ab
+    huber_delta: float = 10.0  # huber: ab units beyond which the cost rises evenly
+    tau: float = 0.0  # classification: tau log(w) is added to the logits where they are
+    # decoded, w the rebalancing weights of the prior at 0.5; not to those of the loss
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,9 @@ def get_config() -> ConfigDict:
                 "prior": "",
                 "temperature": 0.38,
                 "scale": 127.0,
+                "loss": "mse",
+                "huber_delta": 10.0,
+                "tau": 0.0,
             },
             "features": {
                 "name": "none",

@@ -1,0 +1,198 @@
+"""What is judged beside the baselines: a checkpoint, or what needs none."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from colorflax import calibration, checkpoint, config, features, predict
+from colorflax.data import packed
+from colorflax.data.photographs import Photographs
+from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.errors import UserError
+from colorflax.objectives import Classification, Objective
+from colorflax.resample import bilinear
+from colorflax.tasks import split
+
+Parts = dict[str, np.ndarray]
+"""By number: what each photograph adds to it, (n, k); see `contest.FINISH`."""
+
+
+class Model(Protocol):
+    """What is judged, beside the baselines."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of its versions, such as temperatures."""
+
+    def embeddings(self, photos: Photographs) -> Embeddings:
+        """What its network wants to know of square views."""
+
+    def squares(self, batch: HostBatch) -> tuple[dict[str, Any], Parts]:
+        """The ab of each version, None for the true one; numbers beside colours."""
+
+    def photograph(self, image: Image.Image) -> tuple[dict[str, Any], Parts]:
+        """Likewise of one photograph at its own size."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """What needs no network: grey, or the truth."""
+
+    kind: str  # grey or truth
+    names: Sequence[str] = ("model",)
+
+    def embeddings(self, photos: Photographs) -> Embeddings:
+        """None."""
+        del photos
+        return None
+
+    def squares(self, batch: HostBatch) -> tuple[dict[str, Any], Parts]:
+        """Zeros, or None."""
+        return {"model": self._ab(batch["rgb"].shape[:3])}, {}
+
+    def photograph(self, image: Image.Image) -> tuple[dict[str, Any], Parts]:
+        """Likewise."""
+        return {"model": self._ab(image.size[::-1])}, {}
+
+    def _ab(self, shape: tuple[int, ...]) -> np.ndarray | None:
+        return None if self.kind == "truth" else np.zeros((*shape, 2), np.float32)
+
+
+class Network:
+    """A checkpoint, at its own temperature or at several.
+
+    Args:
+        saved: the checkpoint.
+        settings: its config, as far as wanted with other data or another tau.
+        temperatures: in place of the config's, a version for each.
+
+    Raises:
+        UserError: a temperature of a regression, or not a positive one; a tau without
+            a prior.
+    """
+
+    def __init__(
+        self,
+        saved: checkpoint.Saved,
+        settings: config.Config,
+        temperatures: Sequence[float] = (),
+    ):
+        self._saved = dataclasses.replace(
+            saved, about=saved.about | {"config": settings.to_dict()}
+        )
+        task = predict.built(saved, settings)
+        self._objective = task.objective
+        self._decode = {
+            name: jax.jit(version.decode)
+            for name, version in _versions(task.objective, temperatures).items()
+        }
+        self._run = jax.jit(
+            lambda variables, rgb, embedding: task.model.apply(
+                variables, split(rgb)[0], embedding
+            )
+        )
+
+    @property
+    def names(self) -> Sequence[str]:
+        """`model`, or T=0.38 and so on."""
+        return tuple(self._decode)
+
+    def embeddings(self, photos: Photographs) -> Embeddings:
+        """By the backbone that the network was trained with.
+
+        Raises:
+            UserError: its weights cannot be had, or are others.
+        """
+        record = self._saved.about["features"]
+        if record is None:
+            return None
+        if packed.backbone(photos) == record:
+            return "stored"
+        choice = features.recorded(record["name"], record["weights"])
+        pictures = [(packed.identity(photo), photo.open) for photo in photos]
+        made = features.embed_photographs(pictures, choice, on_missing="error")
+        predict.need_same_backbone(made.fingerprint, record)
+        return made.vectors
+
+    def squares(self, batch: HostBatch) -> tuple[dict[str, Any], Parts]:
+        """The ab of each version; bits and calibration of a classification."""
+        rgb = batch["rgb"]
+        head = self._run(self._saved.variables, rgb, batch.get("embedding"))
+        size, stride = rgb.shape[1:3], self._objective.stride
+        ab = {
+            name: _bilinear(decode(head), stride, size)
+            for name, decode in self._decode.items()
+        }
+        return ab, self._beside(head, rgb, head.shape[1:3])
+
+    def photograph(self, image: Image.Image) -> tuple[dict[str, Any], Parts]:
+        """Likewise; bits and calibration are of what the network saw of it."""
+        colorizer = self._colorizer
+        seen = colorizer.look(image)
+        ab = {
+            name: colorizer.ab(seen, image.size, decode)
+            for name, decode in self._decode.items()
+        }
+        there = seen.rows_columns(self._objective.stride)
+        return ab, self._beside(seen.head, seen.rgb, there)
+
+    @functools.cached_property
+    def _colorizer(self) -> predict.Colorizer:
+        return predict.Colorizer(self._saved)
+
+    def _beside(
+        self, head: jax.Array, rgb: np.ndarray, there: tuple[int, ...]
+    ) -> Parts:
+        if not isinstance(self._objective, Classification):
+            return {}
+        mask = np.zeros(head.shape[:3], bool)
+        mask[:, : there[0], : there[1]] = True
+        found = jax.device_get(_sums(head, rgb, self._objective.stride, mask))
+        steps = [found[name] for name in ("stated", "right", "pixels_at")]
+        return {
+            "bits": mean_of(found["bits"] / found["pixels"]),
+            # Each photograph has the same weight, however large it is.
+            "calibration_error": np.concatenate(steps, 1) / found["pixels"][:, None],
+        }
+
+
+def mean_of(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
+    """The parts of a mean over those values that are not NaN."""
+    there = ~np.isnan(values)
+    return np.stack([np.where(there, values, 0), there], axis=1)
+
+
+def _versions(
+    objective: Objective, temperatures: Sequence[float]
+) -> dict[str, Objective]:
+    if not temperatures:
+        return {"model": objective}
+    if not isinstance(objective, Classification):
+        raise UserError(
+            "a temperature is that of a classification; this checkpoint was trained "
+            "with regression"
+        )
+    for temperature in temperatures:
+        if not 0 < temperature < float("inf"):
+            raise UserError(f"a temperature should be positive, not {temperature:g}")
+    return {
+        f"T={t:g}": dataclasses.replace(objective, temperature=t) for t in temperatures
+    }
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _bilinear(ab: jax.Array, stride: int, size: tuple[int, ...]) -> jax.Array:
+    return bilinear(ab, stride, size)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _sums(
+    head: jax.Array, rgb: jax.Array, stride: int, mask: jax.Array
+) -> dict[str, jax.Array]:
+    return calibration.sums(head, split(rgb)[1], stride, mask)

@@ -1,0 +1,251 @@
+"""A network and its baselines on the same photographs: what each scores on each.
+
+Every photograph counts once. Two modes, never mixed: `fixed` shows everybody the square
+view of the config; `full` is the photograph at its own resolution, as `predict` colours
+it. Baselines see the same pixels: grey, one colour for all (the mean of the training
+photographs), and the colours of another photograph.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from PIL import Image
+
+from colorflax import bins, bootstrap, calibration, config, judge, metrics
+from colorflax.contenders import Model, Parts, mean_of
+from colorflax.data import pipeline
+from colorflax.data.library import Division
+from colorflax.data.photographs import Photographs
+from colorflax.data.pipeline import Embeddings, HostBatch
+
+FINISH: dict[str, bootstrap.Finish] = {"calibration_error": calibration.error}
+"""Of the numbers that are no mean of values."""
+
+BASELINES = ("grey", "mean", "random")
+
+_MEAN_OF = 1_000  # training photographs at most whose mean colour is taken
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What everybody scored on every photograph.
+
+    Attributes:
+        photographs: SHA-256 of each file, in their order.
+        names: of each, for people.
+        systems: for each version of the model and each baseline its `Parts`.
+        protocol: what the numbers depend on beside the model.
+    """
+
+    photographs: tuple[str, ...]
+    names: tuple[str, ...]
+    systems: Mapping[str, Parts]
+    protocol: Mapping[str, Any]
+
+    def values(self, system: str, number: str) -> Float[np.ndarray, " n"]:
+        """A number of each photograph, in their order; NaN where it has none.
+
+        Two results on photographs of the same hash and mode can be compared in pairs.
+        """
+        finish = FINISH.get(number, bootstrap.ratio)
+        return finish(self.systems[system][number])
+
+
+def evaluate(
+    model: Model,
+    sides: Division,
+    settings: config.Data,
+    mode: str,
+    *,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Result:
+    """Judge `model` and the baselines on `sides.validation`.
+
+    Args:
+        model: what colours.
+        sides: the mean colour is that of `sides.training`.
+        settings: of the views.
+        mode: fixed or full.
+        batch_size: of squares; the numbers do not depend on it, but for rounding.
+        seed: of whose colours a photograph is given by the baseline `random`.
+    """
+    photos = sides.validation
+    survey = _survey_full if mode == "full" else _survey_squares
+    counts, total = survey(photos, settings, batch_size)
+    own = bool(np.array_equal(sides.training.digests, photos.digests))
+    mean = total / counts.sum()
+    seen = len(photos)
+    if not own:
+        drawn = np.random.default_rng(seed).permutation(len(sides.training))
+        training = sides.training[np.sort(drawn[:_MEAN_OF])]
+        seen = len(training)
+        all_of_them, total = _survey_squares(training, settings, batch_size)
+        mean = total / all_of_them.sum()
+    contest = _Contest(
+        model, photos, settings, batch_size, rarity(counts), mean.astype(np.float32),
+        partners(len(photos), seed),
+    )  # fmt: skip
+    found: dict[str, list[Parts]] = {}
+    for batch in contest.full() if mode == "full" else contest.fixed():
+        for system, parts in batch.items():
+            found.setdefault(system, []).append(parts)
+    names = photos.digests.tobytes().hex()
+    return Result(
+        photographs=tuple(names[i : i + 64] for i in range(0, len(names), 64)),
+        names=tuple(photo.read().name for photo in photos),
+        systems={system: _joined(parts) for system, parts in found.items()},
+        protocol={
+            "mode": mode,
+            "photographs": len(photos),
+            "data_sha256": hashlib.sha256(names.encode()).hexdigest(),
+            "view": _view(settings) if mode == "fixed" else "the whole photograph",
+            "mean_colour": {
+                "ab": [float(x) for x in mean],
+                "of": "evaluated photographs" if own else "training photographs",
+                "photographs": seen,
+            },
+            "random_seed": seed,
+            "colour_probabilities": "of the evaluated pixels",
+        },
+    )
+
+
+def rarity(counts: Int[np.ndarray, "313"]) -> Float[np.ndarray, "313"]:
+    """The weight of each bin in the rebalanced AuC, 1 in the mean over pixels.
+
+    The inverse of the smoothed share, with nothing of the uniform mixed in: equation 4
+    of arXiv 1603.08511 with lambda = 0. Bins that do not occur have no weight.
+    """
+    shares = counts / counts.sum()
+    smooth = np.asarray(bins.smooth_prior(shares), np.float64)
+    weights = np.where(counts > 0, 1 / np.where(counts > 0, smooth, 1), 0)
+    return (weights / (shares @ weights)).astype(np.float32)
+
+
+def partners(n: int, seed: int) -> Int[np.ndarray, " n"] | None:
+    """For each of n another one, each taken once; None where there is no other."""
+    if n < 2:
+        return None
+    order = np.random.default_rng(seed).permutation(n)
+    partner = np.empty(n, np.int64)
+    partner[order] = np.roll(order, 1)
+    return partner
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contest:
+    model: Model
+    photos: Photographs
+    settings: config.Data
+    batch_size: int
+    weights: np.ndarray
+    mean: np.ndarray
+    partner: np.ndarray | None
+
+    def fixed(self) -> Iterator[dict[str, Parts]]:
+        others = _squares(self._others(), None, self.settings, self.batch_size)
+        embeddings = self.model.embeddings(self.photos)
+        batches = _squares(self.photos, embeddings, self.settings, self.batch_size)
+        for batch, other in zip(batches, others, strict=True):
+            rgb, mask = batch["rgb"], batch["mask"]
+            painted, beside = self.model.squares(batch)
+            painted |= self._baselines(rgb.shape[:3])
+            if self.partner is not None:
+                painted["random"] = judge.true_squares(other["rgb"])
+            yield self._parts(
+                {n: judge.squares(rgb, ab, self.weights) for n, ab in painted.items()},
+                beside,
+                mask,
+            )
+
+    def full(self) -> Iterator[dict[str, Parts]]:
+        for photo, other in zip(self.photos, self._others(), strict=True):
+            image = photo.open()
+            rgb = np.asarray(image)
+            painted, beside = self.model.photograph(image)
+            painted |= self._baselines(rgb.shape[:2])
+            if self.partner is not None:
+                resized = other.open().resize(image.size, Image.Resampling.BILINEAR)
+                painted["random"] = judge.true_ab(np.asarray(resized))
+            yield self._parts(
+                {n: judge.photograph(rgb, x, self.weights) for n, x in painted.items()},
+                beside,
+                np.ones(1, bool),
+            )
+
+    def _others(self) -> Photographs:
+        return self.photos if self.partner is None else self.photos[self.partner]
+
+    def _baselines(self, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        grey = np.zeros((*shape, 2), np.float32)
+        return {"grey": grey, "mean": grey + self.mean}
+
+    def _parts(
+        self, totals: dict[str, judge.Totals], beside: Parts, mask: np.ndarray
+    ) -> dict[str, Parts]:
+        """Of the photographs in a batch that are no blanks."""
+        return {
+            system: {
+                name: x[mask]
+                for name, x in (
+                    _of_totals(found) | (beside if system in self.model.names else {})
+                ).items()
+            }
+            for system, found in totals.items()
+        }
+
+
+def _of_totals(totals: judge.Totals) -> Parts:
+    parts = {name: mean_of(x) for name, x in judge.numbers(totals).items()}
+    weight = totals["weight"]
+    near = weight - totals["weighted_clipped"] / metrics.FARTHEST
+    return parts | {"auc_rebalanced": np.stack([near, weight], axis=1)}
+
+
+def _joined(parts: list[Parts]) -> Parts:
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def _squares(
+    photos: Photographs, embeddings: Embeddings, settings: config.Data, batch_size: int
+) -> Iterator[HostBatch]:
+    return pipeline.evaluation_batches(
+        photos, embeddings, settings, batch_size=batch_size
+    )
+
+
+def _survey_squares(
+    photos: Photographs, settings: config.Data, batch_size: int
+) -> judge.Colours:
+    """How often each bin occurs, and the sum of ab over all pixels."""
+    batches = _squares(photos, None, settings, batch_size)
+    return _added(judge.colours_of_squares(b["rgb"][b["mask"]]) for b in batches)
+
+
+def _survey_full(
+    photos: Photographs, settings: config.Data, batch_size: int
+) -> judge.Colours:
+    del settings, batch_size
+    return _added(judge.colours(np.asarray(photo.open())) for photo in photos)
+
+
+def _added(
+    found: Iterator[judge.Colours],
+) -> judge.Colours:
+    counts, total = np.zeros(bins.COUNT, np.int64), np.zeros(2)
+    for count, ab in found:
+        counts += count
+        total += ab
+    return counts, total
+
+
+def _view(settings: config.Data) -> str:
+    size = f"{settings.size} x {settings.size} px"
+    if settings.fit == "pad":
+        return f"{size}, the whole photograph on white"
+    return f"{size} from the middle, short side resized to {settings.short_side} px"

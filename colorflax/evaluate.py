@@ -1,0 +1,204 @@
+"""How good is a checkpoint? python -m colorflax.evaluate --checkpoint=RUN."""
+
+import dataclasses
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+
+from colorflax import (
+    __version__,
+    checkpoint,
+    cli,
+    config,
+    contenders,
+    contest,
+    files,
+    release,
+    scoreboard,
+)
+from colorflax.data import library
+from colorflax.errors import UserError
+
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "folder of a run, or one checkpoint in it"
+)
+_MODEL = flags.DEFINE_enum(
+    "model", "network", ["network", "grey", "truth"], "what is judged; the latter two "
+    "need no checkpoint"
+)  # fmt: skip
+_MODE = flags.DEFINE_enum(
+    "mode", "fixed", ["fixed", "full"], "the square view of the config, or photographs "
+    "at their own resolution"
+)  # fmt: skip
+_OUT = flags.DEFINE_string("out", None, "JSON file: all numbers and the protocol")
+_TEMPERATURE = flags.DEFINE_list(
+    "temperature", [], "of a classification, in place of its own: a row for each"
+)
+_TAU = flags.DEFINE_float("tau", None, "in place of config.objective.tau")
+_RESAMPLES = flags.DEFINE_integer("resamples", 2_000, "for the intervals", 100)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "of the resamples and of the random photographs", 0, 2**32 - 1
+)
+_BATCH = flags.DEFINE_integer("batch_size", 16, "photographs at a time (fixed)", 1)
+
+_KNOBS = ("source", "train_split", "validation_split", "fit")
+_NUMBERS = ("validation_percent", "max_bad_percent")
+_COUNTS = ("short_side", "size", "threads", "workers")
+_DATA = {
+    name: define(f"config.data.{name}", None, "as in training; by default the run's")
+    for names, define in (
+        (_KNOBS, flags.DEFINE_string),
+        (_NUMBERS, flags.DEFINE_float),
+        (_COUNTS, flags.DEFINE_integer),
+    )
+    for name in names
+}
+
+
+def main(argv: Sequence[str]) -> None:
+    """Judge, print the table, and write it down where that was asked for."""
+    if len(argv) > 1:
+        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    network = _MODEL.value == "network"
+    if network and not _CHECKPOINT.value:
+        raise UserError("name a checkpoint, --checkpoint=RUN, or --model=grey")
+    if not network and (_TEMPERATURE.value or _TAU.value is not None):
+        raise UserError(f"--model={_MODEL.value} has no temperature and no tau")
+    out = files.local(_OUT.value) if _OUT.value else None
+    saved = None
+    if _CHECKPOINT.value:
+        saved = checkpoint.load(files.local(_CHECKPOINT.value))
+    settings = _settings(saved)
+    model: contenders.Model = contenders.Constant(_MODEL.value)
+    if network:
+        assert saved is not None
+        model = contenders.Network(saved, settings, _temperatures())
+    sides = library.find(settings.data)
+    result = contest.evaluate(
+        model, sides, settings.data, _MODE.value,
+        batch_size=_BATCH.value, seed=_SEED.value,
+    )  # fmt: skip
+    scores = scoreboard.board(result, _RESAMPLES.value, _SEED.value)
+    known = _trained_on(saved, result) if network else None
+    print(_title(saved if network else None, settings, result, known))
+    print(scoreboard.text(scores, result, _RESAMPLES.value))
+    if out is not None:
+        protocol = _protocol(saved if network else None, settings, result)
+        written = {"protocol": protocol | {"trained_on": known}}
+        written |= scoreboard.record(scores, result)
+        files.write(out, json.dumps(written, indent=1, allow_nan=False).encode())
+        print(f"All of it, and every photograph's numbers: {out}")
+
+
+def _settings(saved: checkpoint.Saved | None) -> config.Config:
+    """Those of the checkpoint, with the photographs that flags name."""
+    values = release.SETTINGS.to_dict()
+    if saved is not None:
+        values = config.parse(saved.about["config"]).to_dict()
+    given = {name: flag.value for name, flag in _DATA.items() if flag.value is not None}
+    if saved is None and "source" not in given:
+        raise UserError("name photographs, for example --config.data.source=folder:DIR")
+    if given.get("source", values["data"]["source"]) != values["data"]["source"]:
+        # Of other photographs than the run's all are meant, unless a part is named.
+        whole = {"train_split": "train", "validation_split": ""}
+        values["data"] |= whole | {"validation_percent": 0.0}
+    # Scenes are not judged here, and other photographs may have no names of them.
+    values["data"] |= given | {"labels": "none"}
+    values["model"]["scene_weight"] = 0.0
+    if _TAU.value is not None:
+        values["objective"]["tau"] = _TAU.value
+    return config.parse(values)
+
+
+def _temperatures() -> list[float]:
+    try:
+        return [float(text) for text in _TEMPERATURE.value]
+    except ValueError:
+        wrong = ",".join(_TEMPERATURE.value)
+        raise UserError(
+            f"--temperature={wrong} should be numbers, as in 0.2,0.38,1"
+        ) from None
+
+
+def _trained_on(saved: checkpoint.Saved | None, result: contest.Result) -> int | None:
+    """How many of the photographs the run has trained on; None if it cannot be said."""
+    if saved is None or saved.about.get("photographs") in (None, "not known here"):
+        return None
+    try:
+        own = library.find(config.parse(saved.about["config"]).data).training
+    except UserError:
+        return None
+    seen = {digest.tobytes().hex() for digest in own.digests}
+    return sum(sha256 in seen for sha256 in result.photographs)
+
+
+def _title(
+    saved: checkpoint.Saved | None,
+    settings: config.Config,
+    result: contest.Result,
+    known: int | None,
+) -> str:
+    n = len(result.photographs)
+    what = f"{n} photograph{'s' if n > 1 else ''} of {settings.data.source}"
+    view = f"--mode={result.protocol['mode']}: {result.protocol['view']}"
+    if saved is None:
+        return f"{what}\n{view}\nmodel: {_MODEL.value}, no network\n"
+    seen = "not known whether it trained on them"
+    if known is not None:
+        seen = f"trained on {known or 'none'} of them"
+    path = files.shown(saved.path)
+    return f"{what}\n{view}\nmodel: {path}, step {saved.step}; {seen}\n"
+
+
+def _protocol(
+    saved: checkpoint.Saved | None, settings: config.Config, result: contest.Result
+) -> dict[str, Any]:
+    device = jax.devices()[0]
+    return {
+        **result.protocol,
+        "model": _MODEL.value,
+        "checkpoint": None
+        if saved is None
+        else {
+            "path": str(saved.path),
+            "step": saved.step,
+            "sha256": digest(saved.variables),
+            "by": saved.about["colorflax"],
+        },
+        "objective": dataclasses.asdict(settings.objective) if saved else None,
+        "data": dataclasses.asdict(settings.data),
+        "intervals": {
+            "level": 0.95,
+            "method": "percentile bootstrap over photographs",
+            "resamples": _RESAMPLES.value,
+            "seed": _SEED.value,
+        },
+        "versions": {
+            "colorflax": __version__,
+            "jax": jax.__version__,
+            "numpy": np.__version__,
+        },
+        "device": f"{device.platform}: {device.device_kind}",
+        "command": shlex.join(["python", "-m", "colorflax.evaluate", *sys.argv[1:]]),
+    }
+
+
+def digest(variables: Any) -> str:
+    """SHA-256 of a network's arrays, their names and shapes; wherever they are kept."""
+    found = hashlib.sha256()
+    for path, x in jax.tree_util.tree_leaves_with_path(variables):
+        array = np.asarray(x)
+        name = f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n"
+        found.update(name.encode() + array.tobytes())
+    return found.hexdigest()
+
+
+if __name__ == "__main__":
+    cli.run(main)
