@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ Parts = dict[str, np.ndarray]
 """By number: what each photograph adds to it, (n, k); see `contest.FINISH`."""
 
 
+@runtime_checkable
 class Model(Protocol):
     """What is judged, beside the baselines."""
 

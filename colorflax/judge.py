@@ -26,8 +26,8 @@ _BORDER = ssim.WINDOW - 1
 
 
 def squares(
-    rgb: UInt8[np.ndarray, "b s s 3"],
-    ab: Float[Array | np.ndarray, "b s s 2"] | None,
+    rgb: UInt8[np.ndarray, "b h w 3"],
+    ab: Float[Array | np.ndarray, "b h w 2"] | None,
     weights: Float[np.ndarray, "313"],
 ) -> Totals:
     """Judge a batch.
@@ -57,7 +57,7 @@ def photograph(
     return totals
 
 
-def colours_of_squares(rgb: UInt8[np.ndarray, "b s s 3"]) -> Colours:
+def colours_of_squares(rgb: UInt8[np.ndarray, "b h w 3"]) -> Colours:
     """Those of a batch."""
     return _survey(rgb, np.ones(rgb.shape[:3], bool))
 

@@ -125,7 +125,9 @@ class Classification:
         self, head: Float[Array, "b h_s w_s 313"]
     ) -> Float[Array, "b h_s w_s 313"]:
         """The logits that are decoded."""
-        return head if self.tilt is None else head + jnp.asarray(self.tilt, head.dtype)
+        if self.tilt is None:
+            return head
+        return head + jnp.asarray(self.tilt, head.dtype)[None, None, None]
 
 
 @jax.custom_vjp
