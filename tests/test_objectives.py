@@ -1,12 +1,21 @@
 """Losses against float64 numpy, and the memory the sparse one promises."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from colorflax.bins import CENTRES, soft_encode
-from colorflax.objectives import Classification, Regression, sparse_cross_entropy
+from colorflax import config
+from colorflax.bins import CENTRES, rebalancing_weights, soft_encode
+from colorflax.errors import UserError
+from colorflax.objectives import (
+    Classification,
+    Regression,
+    build,
+    sparse_cross_entropy,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -113,6 +122,61 @@ def test_regression_decodes_what_it_was_asked_for(objective: Regression) -> None
     np.testing.assert_allclose(
         objective.loss(jnp.asarray(head), jnp.asarray(ab)), 0, atol=1e-10
     )
+
+
+@pytest.mark.parametrize("delta", [0.5, 10.0, 300.0])
+def test_huber_is_the_square_near_and_even_far(delta: float) -> None:
+    head = RNG.normal(size=(2, 4, 5, 2)).astype(np.float32)
+    ab = RNG.uniform(-80, 80, size=(2, 8, 10, 2)).astype(np.float32)
+    big = np.kron(np.tanh(head.astype(np.float64)), np.ones((1, 2, 2, 1)))
+    error = np.abs(127 * big - ab)  # in ab units, where delta is given
+    cost = np.where(error <= delta, error**2 / 2, delta * (error - delta / 2))
+    loss = Regression(stride=2, delta=delta).loss(jnp.asarray(head), jnp.asarray(ab))
+    np.testing.assert_allclose(loss, cost.mean((1, 2, 3)) / 127**2, rtol=1e-5)
+    if delta == 300:  # farther than any error: half the squares
+        squares = Regression(stride=2).loss(jnp.asarray(head), jnp.asarray(ab))
+        np.testing.assert_allclose(2 * loss, squares, rtol=1e-5)
+
+
+def _build(prior: np.ndarray | None, **changes: object) -> Classification:
+    settings = config.Objective(
+        name="classification", rebalance=1.0, prior="", temperature=0.38
+    )
+    changed = dataclasses.replace(settings, **changes)
+    objective = build(changed, stride=4, prior=prior)
+    assert isinstance(objective, Classification)
+    return objective
+
+
+def test_tau_decodes_by_tilted_logits() -> None:
+    prior = RNG.dirichlet(np.full(313, 0.3))
+    head = RNG.normal(0, 3, (1, 2, 3, 313)).astype(np.float32)
+    w = np.asarray(rebalancing_weights(prior), np.float64)
+    for tau in (0.0, 0.5, -1.0):
+        z = (head + tau * np.log(w)) / 0.38
+        p = np.exp(_log_softmax(z))
+        decoded = _build(prior, tau=tau).decode(jnp.asarray(head))
+        np.testing.assert_allclose(decoded, p @ CENTRES, atol=2e-3)
+    plain = _build(None).decode(jnp.asarray(head))
+    np.testing.assert_array_equal(
+        _build(prior, tau=0.0).decode(jnp.asarray(head)), plain
+    )
+    with pytest.raises(UserError, match="tau=0.5 needs the prior"):
+        _build(None, tau=0.5)
+
+
+def test_tau_of_1_says_what_rebalanced_training_ends_in() -> None:
+    """The best answer under weights w is the best one without them, tilted."""
+    prior = RNG.dirichlet(np.full(313, 0.3))
+    shares = RNG.dirichlet(np.full(6, 1.0))  # of the colours that look alike
+    chosen = RNG.choice(313, 6, replace=False)
+    w = np.asarray(rebalancing_weights(prior), np.float64)
+    best = w[chosen] * shares / (w[chosen] @ shares)  # of the sum of w p log q
+    logits = np.full((1, 1, 1, 313), -60.0, np.float32)
+    logits[..., chosen] = np.log(shares)
+    tilted = np.asarray(_build(prior, tau=1.0).tilted(jnp.asarray(logits)))
+    p = np.exp(_log_softmax(tilted))[0, 0, 0, chosen]
+    np.testing.assert_allclose(p, best, rtol=1e-4)
 
 
 def test_classification_at_its_own_target_costs_its_entropy() -> None:

@@ -1,0 +1,70 @@
+"""The command: its table, what it writes down, and how it says no."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import commands
+import pytest
+
+ENV = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+
+
+def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return commands.run("colorflax.evaluate", *arguments, env=ENV)
+
+
+def test_what_is_written_down(photos: str, tmp_path: Path) -> None:
+    out = tmp_path / "scores.json"
+    done = _command(
+        "--model=grey", f"--config.data.source=folder:{photos}", f"--out={out}",
+        "--config.data.size=16", "--config.data.short_side=16", "--resamples=200",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "mode=fixed: 16 x 16 px" in done.stdout
+    for line in ("model", "grey", "mean colour", "random photo", "model - grey"):
+        assert f"\n{line} " in done.stdout
+    written = json.loads(out.read_text())
+    protocol, rows = written["protocol"], written["photographs"]
+    assert protocol["mode"] == "fixed"
+    assert protocol["model"] == "grey"
+    assert protocol["checkpoint"] is None
+    assert protocol["data"]["size"] == 16
+    assert len(protocol["data_sha256"]) == 64
+    assert protocol["versions"].keys() == {"colorflax", "jax", "numpy"}
+    assert f"--out={out}" in protocol["command"]
+    assert protocol["intervals"]["resamples"] == 200
+    assert len(rows) == protocol["photographs"] == 12
+    for system in ("model", "grey", "mean", "random"):
+        for number, score in written["scores"][system].items():
+            assert score["low"] <= score["high"]
+            own = [row[system][number] for row in rows.values()]
+            weights = [1.0] * 12
+            if number == "auc_rebalanced":
+                weights = [row["auc_rebalanced_weight"] for row in rows.values()]
+            mean = sum(map(float.__mul__, own, weights)) / sum(weights)
+            assert score["value"] == pytest.approx(mean, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "name a checkpoint, --checkpoint=RUN"),
+        (["--checkpoint=no/where"], "no/where: no checkpoint here"),
+        (["--model=grey"], "name photographs, for example --config.data.source"),
+        (["--model=grey", "--tau=1"], "--model=grey has no temperature and no tau"),
+        (
+            ["--model=truth", "--config.data.source=folder:{photos}",
+             "--config.data.train_split=train[:0]"],
+            "train[:0]",
+        ),
+        (["--config.data.sorce=x"], "Did you mean: config.data.source"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(flags: list[str], message: str, photos: str) -> None:
+    done = _command(*(flag.format(photos=photos) for flag in flags))
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert done.stderr.startswith("colorflax: ")
+    assert len(done.stderr.strip().splitlines()) == 1
