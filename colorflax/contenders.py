@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -161,6 +162,16 @@ class Network:
             # Each photograph has the same weight, however large it is.
             "calibration_error": np.concatenate(steps, 1) / found["pixels"][:, None],
         }
+
+
+def digest(variables: Any) -> str:
+    """SHA-256 of a network's arrays, their names and shapes; wherever they are kept."""
+    found = hashlib.sha256()
+    for path, x in jax.tree_util.tree_leaves_with_path(variables):
+        array = np.asarray(x)
+        name = f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n"
+        found.update(name.encode() + array.tobytes())
+    return found.hexdigest()
 
 
 def mean_of(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:

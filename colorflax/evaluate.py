@@ -1,7 +1,6 @@
 """How good is a checkpoint? python -m colorflax.evaluate --checkpoint=RUN."""
 
 import dataclasses
-import hashlib
 import json
 import shlex
 import sys
@@ -169,7 +168,7 @@ def _protocol(
         else {
             "path": str(saved.path),
             "step": saved.step,
-            "sha256": digest(saved.variables),
+            "sha256": contenders.digest(saved.variables),
             "by": saved.about["colorflax"],
         },
         "objective": dataclasses.asdict(settings.objective) if saved else None,
@@ -188,16 +187,6 @@ def _protocol(
         "device": f"{device.platform}: {device.device_kind}",
         "command": shlex.join(["python", "-m", "colorflax.evaluate", *sys.argv[1:]]),
     }
-
-
-def digest(variables: Any) -> str:
-    """SHA-256 of a network's arrays, their names and shapes; wherever they are kept."""
-    found = hashlib.sha256()
-    for path, x in jax.tree_util.tree_leaves_with_path(variables):
-        array = np.asarray(x)
-        name = f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n"
-        found.update(name.encode() + array.tobytes())
-    return found.hexdigest()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from colorflax import (
     config,
     contenders,
     contest,
-    judge,
+    features,
     predict,
     scoreboard,
     state,
@@ -75,7 +75,8 @@ def _evaluate(
     model: contenders.Model, settings: config.Config, mode: str = "fixed", **more: Any
 ) -> contest.Result:
     sides = library.find(settings.data)
-    return contest.evaluate(model, sides, settings.data, mode, **more)
+    how = {"batch_size": 5} | more  # the last of three has blanks
+    return contest.evaluate(model, sides, settings.data, mode, **how)
 
 
 def _same(one: contest.Result, other: contest.Result, rtol: float = 0.0) -> None:
@@ -92,12 +93,12 @@ def test_names_and_batches_do_not_matter(
 ) -> None:
     """Twelve photographs, in whole batches and with blanks at the end."""
     model = contenders.Network(regression, _settings(photos))
-    result = _evaluate(model, _settings(photos), batch_size=4)
+    result = _evaluate(model, _settings(photos))
     assert len(result.photographs) == 12
-    _same(result, _evaluate(model, _settings(photos), batch_size=5), rtol=1e-5)
+    _same(result, _evaluate(model, _settings(photos), batch_size=4), rtol=1e-5)
     for i, path in enumerate(sorted(Path(photos).iterdir())):
         shutil.copy(path, tmp_path / f"{(7 * i) % 12:02}.png")
-    _same(result, _evaluate(model, _settings(tmp_path), batch_size=4))
+    _same(result, _evaluate(model, _settings(tmp_path)))
 
 
 def test_it_is_what_training_measured(
@@ -163,12 +164,13 @@ def test_mean_colour_is_learnt_from_the_training_side(photos: str) -> None:
     settings = _settings(photos)
     data = dataclasses.replace(settings.data, validation_percent=40.0)
     sides = library.find(data)
-    result = contest.evaluate(GREY, sides, data, "fixed")
+    result = contest.evaluate(GREY, sides, data, "fixed", batch_size=5)
     assert result.protocol["mean_colour"]["of"] == "training photographs"
     assert result.protocol["mean_colour"]["photographs"] == len(sides.training)
     swapped = library.Division(sides.training, sides.training)
-    own = contest.evaluate(GREY, swapped, data, "fixed").protocol["mean_colour"]["ab"]
-    assert result.protocol["mean_colour"]["ab"] == own
+    own = contest.evaluate(GREY, swapped, data, "fixed", batch_size=5)
+    ab = own.protocol["mean_colour"]["ab"]
+    assert result.protocol["mean_colour"]["ab"] == ab
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
@@ -256,11 +258,24 @@ def test_a_regression_has_no_temperature(
         contenders.Network(regression, _settings(photos), [1.0])
 
 
-def test_weights_of_the_table_follow_the_pixels(photos: str) -> None:
-    """Colours common among these photographs weigh less in the rebalanced AuC."""
-    seen = library.find(_settings(photos).data).validation
-    counts, _ = judge.colours(np.asarray(seen[0].open()))
-    weights = contest.rarity(counts)
-    present = np.flatnonzero(counts)
-    common, rare = counts.argmax(), present[counts[present].argmin()]
-    assert weights[common] < weights[rare]
+def test_embeddings_come_from_the_weights_of_training(
+    photos: str, regression: checkpoint.Saved, tiny: str
+) -> None:
+    sides = library.find(_settings(photos).data)
+    choice = features.Choice(name=tiny, weights="random", seed=3)
+    made = features.build(choice)
+    record = {
+        "name": tiny, "weights": choice.description, "fingerprint": made.fingerprint
+    }  # fmt: skip
+    for fingerprint, fits in ((made.fingerprint, True), ("0" * 64, False)):
+        about = regression.about | {"features": record | {"fingerprint": fingerprint}}
+        saved = dataclasses.replace(regression, about=about)
+        network = contenders.Network(saved, _settings(photos))
+        if fits:
+            vectors = network.embeddings(sides.validation)
+            assert np.shape(vectors) == (12, 1001)
+            picture = features.fit(sides.validation[4].open(), 32)[None]
+            np.testing.assert_allclose(vectors[4], made(picture, 1)[0], atol=1e-5)
+        else:
+            with pytest.raises(UserError, match="not those that the checkpoint"):
+                network.embeddings(sides.validation)

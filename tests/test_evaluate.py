@@ -2,11 +2,19 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import commands
+import jax
+import numpy as np
 import pytest
+
+from colorflax import checkpoint, config, contenders
+from colorflax.data import library
+from colorflax.tasks import Colorization
+from configs import simple
 
 ENV = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 
@@ -45,6 +53,53 @@ def test_what_is_written_down(photos: str, tmp_path: Path) -> None:
                 weights = [row["auc_rebalanced_weight"] for row in rows.values()]
             mean = sum(map(float.__mul__, own, weights)) / sum(weights)
             assert score["value"] == pytest.approx(mean, rel=1e-6)
+
+
+def test_a_checkpoint_and_whether_it_knows_the_photographs(
+    photos: str, tmp_path: Path
+) -> None:
+    """Its own source means what it set aside; another one is taken whole."""
+    settings = simple.get_config("classification").to_dict()
+    settings["data"] |= {
+        "source": f"folder:{photos}", "train_split": "train", "size": 16,
+        "short_side": 16, "validation_percent": 40.0,
+    }  # fmt: skip
+    parsed = config.parse(settings)
+    sides = library.find(parsed.data)
+    task = Colorization.build(parsed, None)
+    square = np.zeros((1, 16, 16, 3), np.uint8)
+    about = {
+        "colorflax": "0", "config": settings, "features": None, "photographs": "12",
+        "prior": [1 / 313] * 313,
+    }  # fmt: skip
+    checkpoints = checkpoint.Checkpoints(tmp_path / "run", about, keep=1)
+    fresh = jax.jit(task.init)(jax.random.key(0), {"rgb": square})
+    checkpoints.save(4, fresh.replace(step=np.int32(4)), score=None)
+    checkpoints.close()
+    run = f"--checkpoint={tmp_path / 'run'}"
+    out = tmp_path / "scores.json"
+    done = _command(run, f"--out={out}", "--temperature=0.2,1", "--tau=0.5")
+    assert done.returncode == 0, done.stderr
+    assert f"{len(sides.validation)} photographs of folder:" in done.stdout
+    assert "step 4; trained on none of them" in done.stdout
+    written = json.loads(out.read_text())
+    assert {"T=0.2", "T=1", "T=0.2 - grey", "T=1 - grey"} < written["scores"].keys()
+    protocol = written["protocol"]
+    assert protocol["trained_on"] == 0
+    assert protocol["objective"]["tau"] == 0.5
+    assert protocol["checkpoint"]["step"] == 4
+    saved = checkpoint.load(tmp_path / "run")
+    assert protocol["checkpoint"]["sha256"] == contenders.digest(saved.variables)
+    assert protocol["mean_colour"]["photographs"] == len(sides.training)
+    shutil.copytree(photos, tmp_path / "copy")
+    done = _command(run, f"--config.data.source=folder:{tmp_path / 'copy'}")
+    assert done.returncode == 0, done.stderr
+    assert "\nmodel: " in done.stdout
+    assert "12 photographs of folder:" in done.stdout
+    assert f"trained on {len(sides.training)} of them" in done.stdout
+    bad = _command(run, "--temperature=warm")
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert bad.stderr.startswith("colorflax: --temperature=warm should be numbers")
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,10 @@ def _nearest(rgb: np.ndarray) -> np.ndarray:
     return cdist(ab, bins.CENTRES).argmin(axis=1)
 
 
-@pytest.mark.parametrize("tile", [16, 45])
-def test_tiles_add_up_to_the_whole(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = judge.squares(PHOTO[None], AB[None], WEIGHTS)
     counts, total = judge.colours_of_squares(PHOTO[None])
-    monkeypatch.setattr(judge, "_TILE", tile)
+    monkeypatch.setattr(judge, "_TILE", 16)
     tiled = judge.photograph(PHOTO, AB, WEIGHTS)
     assert tiled.keys() == whole.keys()
     for name, x in whole.items():
