@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from colorflax import (
     contenders,
     contest,
     features,
+    judge,
     predict,
     scoreboard,
     state,
@@ -45,8 +47,16 @@ def _saved(settings: config.Config, folder: Path, **about: Any) -> checkpoint.Sa
     """An untrained network that has much to say, as a checkpoint."""
     task = Colorization.build(settings, None)
     square = np.zeros((1, 24, 24, 3), np.uint8)
-    variables = jax.jit(task.init)(jax.random.key(0), {"rgb": square}).variables
-    params = jax.tree.map(lambda x: 1.8 * x, variables["params"])
+    shapes = jax.eval_shape(task.init, jax.random.key(0), {"rgb": square}).params
+    rng = np.random.default_rng(0)
+
+    def draw(x: jax.ShapeDtypeStruct) -> np.ndarray:
+        gain = 2.0 if len(x.shape) > 1 else 0.0  # of kernels; biases are 0
+        spread = np.sqrt(gain / np.prod(x.shape[:-1]))
+        return rng.normal(0, spread, x.shape).astype(np.float32)
+
+    params = jax.tree.map(draw, shapes)
+    params["head"]["kernel"] *= 5
     notes = {
         "colorflax": "0", "config": settings.to_dict(), "features": None,
         "photographs": "not known here", **about,
@@ -55,6 +65,14 @@ def _saved(settings: config.Config, folder: Path, **about: Any) -> checkpoint.Sa
     checkpoints.save(7, state.TrainState(np.int32(7), params, {}, ()), score=None)
     checkpoints.close()
     return checkpoint.load(folder)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_tiles() -> Iterator[None]:
+    """Tiles of the size of these photographs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "_TILE", 48)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +97,12 @@ def _evaluate(
     return contest.evaluate(model, sides, settings.data, mode, **how)
 
 
+@pytest.fixture(scope="module")
+def result(photos: str, regression: checkpoint.Saved) -> contest.Result:
+    settings = _settings(photos)
+    return _evaluate(contenders.Network(regression, settings), settings)
+
+
 def _same(one: contest.Result, other: contest.Result, rtol: float = 0.0) -> None:
     assert one.photographs == other.photographs
     assert one.protocol["data_sha256"] == other.protocol["data_sha256"]
@@ -89,11 +113,10 @@ def _same(one: contest.Result, other: contest.Result, rtol: float = 0.0) -> None
 
 
 def test_names_and_batches_do_not_matter(
-    photos: str, regression: checkpoint.Saved, tmp_path: Path
+    photos: str, regression: checkpoint.Saved, result: contest.Result, tmp_path: Path
 ) -> None:
     """Twelve photographs, in whole batches and with blanks at the end."""
     model = contenders.Network(regression, _settings(photos))
-    result = _evaluate(model, _settings(photos))
     assert len(result.photographs) == 12
     _same(result, _evaluate(model, _settings(photos), batch_size=4), rtol=1e-5)
     for i, path in enumerate(sorted(Path(photos).iterdir())):
@@ -102,7 +125,7 @@ def test_names_and_batches_do_not_matter(
 
 
 def test_it_is_what_training_measured(
-    photos: str, regression: checkpoint.Saved
+    photos: str, regression: checkpoint.Saved, result: contest.Result
 ) -> None:
     settings = _settings(photos)
     task = Colorization.build(settings, None)
@@ -113,7 +136,6 @@ def test_it_is_what_training_measured(
     variables = regression.variables
     of_training = state.TrainState(np.int32(7), variables["params"], {}, ())
     expected = validation.validate(lane, of_training, batches).numbers
-    result = _evaluate(contenders.Network(regression, settings), settings)
     for name in task.scores:
         for system, prefix in (("model", ""), ("grey", "grey_")):
             mean = result.values(system, name).mean()
@@ -202,11 +224,7 @@ def test_full_mode_judges_what_colorize_writes(
     assert "no intervals" in scoreboard.text(scores, result, 100)
 
 
-def test_intervals_are_of_photographs_and_paired(
-    photos: str, regression: checkpoint.Saved
-) -> None:
-    settings = _settings(photos)
-    result = _evaluate(contenders.Network(regression, settings), settings)
+def test_intervals_are_of_photographs_and_paired(result: contest.Result) -> None:
     scores = scoreboard.board(result, 2000, seed=5)
     ours, grey = (result.values(system, "psnr") for system in ("model", "grey"))
     for system, values in (("model", ours), ("model - grey", ours - grey)):
