@@ -96,6 +96,19 @@ def test_prior_from_a_file(photos: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(run.about["prior"], 1 / 313)
 
 
+def test_prior_is_carried_also_where_nothing_is_rebalanced(
+    photos: str, tmp_path: Path
+) -> None:
+    """Decoding can be tilted by it later."""
+    settings = runs.settings(
+        photos, objective__name="classification", objective__rebalance=1.0,
+        model__stride=4,
+    )  # fmt: skip
+    run = assemble.assemble(settings, tmp_path)
+    assert sum(run.about["prior"]) == pytest.approx(1)
+    assert run.task.objective.rebalancing is None
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
