@@ -16,12 +16,11 @@ from colorflax import (
     checkpoint,
     cli,
     config,
-    contenders,
     contest,
     files,
     release,
-    scoreboard,
 )
+from colorflax.contest import contenders, scoreboard
 from colorflax.data import library
 from colorflax.errors import UserError
 

@@ -15,12 +15,12 @@ from colorflax import (
     signals,
     speed,
     steps,
-    tracing,
     validation,
 )
 from colorflax.assemble import Run
 from colorflax.checkpoint import Checkpoints
 from colorflax.errors import Stopped, UserError
+from colorflax.speed import tracing
 from colorflax.writers import Progress, Silence, Writers, say
 
 _SHEET_ROWS = 8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colorflax import bootstrap
+from colorflax.metrics import bootstrap
 
 RNG = np.random.default_rng(1)
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from colorflax import bins, calibration
+from colorflax import bins
+from colorflax.metrics import calibration
 
 
 def _parts(found: dict[str, jax.Array]) -> np.ndarray:

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from colorflax import checkpoint, config, contenders
+from colorflax import checkpoint, config
+from colorflax.contest import contenders
 from colorflax.data import library
 from colorflax.tasks import Colorization
 from configs import simple

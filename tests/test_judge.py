@@ -6,7 +6,8 @@ from scipy.spatial.distance import cdist
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorflax import bins, contest, judge, predict
+from colorflax import bins, predict
+from colorflax.contest import judge, match
 from colorflax.data import photographs
 
 RNG = np.random.default_rng(0)
@@ -64,7 +65,7 @@ def test_rebalanced_auc_gives_every_colour_its_say() -> None:
     pixel = 1 / smooth[nearest]
     lab = color.rgb2lab(PHOTO)[..., 1:].reshape(-1, 2) - AB.reshape(-1, 2)
     near = 1 - np.minimum(np.linalg.norm(lab, axis=1), 150) / 150
-    weights = contest.rarity(counts)
+    weights = match.rarity(counts)
     totals = judge.photograph(PHOTO, AB, weights)
     ours = 1 - totals["weighted_clipped"][0] / totals["weight"][0] / 150
     assert ours == pytest.approx(np.average(near, weights=pixel), abs=2e-3)

@@ -6,8 +6,9 @@ import pytest
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorflax import metrics, ssim
+from colorflax import metrics
 from colorflax.features.runtime import keras_on_jax
+from colorflax.metrics import ssim
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.normal(0, 20, (3, 5, 7, 2)).astype(np.float32)

@@ -11,7 +11,8 @@ import pytest
 import runs
 
 from colorflax import speed
-from colorflax.peaks import peak
+from colorflax.speed import work
+from colorflax.speed.peaks import peak
 
 
 class OneConvolution:
@@ -88,7 +89,7 @@ def test_what_a_run_says_and_writes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(speed, "peak", lambda kind, dtype: 1e9)
+    monkeypatch.setattr(work, "peak", lambda kind, dtype: 1e9)
     runs.finish(runs.settings(photos, train__steps=2), tmp_path)
     said = capsys.readouterr().err
     (row,) = (r for r in runs.rows(tmp_path) if "train/loss" in r)

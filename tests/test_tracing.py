@@ -8,7 +8,7 @@ import commands
 import pytest
 import runs
 
-from colorflax import tracing
+from colorflax.speed import tracing
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from colorflax import bootstrap, calibration, metrics
-from colorflax.contest import BASELINES, FINISH, Result
+from colorflax import metrics
+from colorflax.contest.match import BASELINES, FINISH, Result
+from colorflax.metrics import bootstrap, calibration
 
 _PER_IMAGE = "photographs"
 

@@ -15,12 +15,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from colorflax import bins, bootstrap, calibration, config, judge, metrics
-from colorflax.contenders import Model, Parts, mean_of
+from colorflax import bins, config, metrics
+from colorflax.contest import judge
+from colorflax.contest.contenders import Model, Parts, mean_of
 from colorflax.data import pipeline
 from colorflax.data.library import Division
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.metrics import bootstrap, calibration
 
 FINISH: dict[str, bootstrap.Finish] = {"calibration_error": calibration.error}
 """Of the numbers that are no mean of values."""

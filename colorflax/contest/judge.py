@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
-from colorflax import bins, metrics, ssim
+from colorflax import bins, metrics
+from colorflax.metrics import ssim
 from colorflax.tasks import paint, split
 
 Totals = dict[str, np.ndarray]

@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from colorflax import calibration, checkpoint, config, features, predict
+from colorflax import checkpoint, config, features, predict
 from colorflax.data import packed
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
 from colorflax.errors import UserError
+from colorflax.metrics import calibration
 from colorflax.objectives import Classification, Objective
 from colorflax.resample import bilinear
 from colorflax.tasks import split

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from colorflax.peaks import peak
+from colorflax.speed.peaks import peak
 from colorflax.tasks import Task
 
 

@@ -1,0 +1,5 @@
+"""A network and its baselines judged on the same photographs."""
+
+from colorflax.contest.match import BASELINES, FINISH, Result, evaluate
+
+__all__ = ["BASELINES", "FINISH", "Result", "evaluate"]
