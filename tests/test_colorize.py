@@ -106,7 +106,9 @@ def test_embedding_is_used_and_its_weights_are_checked(
     monkeypatch.setitem(
         features.BACKBONES, "inception_resnet_v2", features.BACKBONES[tiny]
     )
-    narrow = tuple((8, stride) for _, stride in models.fusion._ENCODER)
+    narrow = tuple(
+        tuple((8, stride) for _, stride in layers) for layers in models.fusion._ENCODER
+    )
     monkeypatch.setattr(models.fusion, "_ENCODER", narrow)
     values = fusion.get_config().to_dict()
     values["features"]["weights"] = "random"
