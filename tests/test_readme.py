@@ -23,6 +23,7 @@ SMALL = [
     "--config.train.steps=2", "--config.train.batch_size=4", "--config.data.size=16",
     "--config.data.short_side=16", "--config.data.validation_percent=50",
 ]  # fmt: skip
+PACK = ["--min_side=16", "--short_side=16", "--min_spread=0"]  # hardly photographs
 FIRST = ["--config.features.weights=random"]
 LIGHT = {
     "fusion": ["--config.features.name=none", "--config.model.name=simple"],
@@ -85,6 +86,8 @@ def test_commands(place: Path) -> None:
         if training:
             network = re.search(r"configs/(\w+)\.py", " ".join(command))[1]
             changes = [*SMALL, *(LIGHT[network] if i else FIRST)]
+        if command[2] == "colorflax.prepare":
+            changes = PACK
         printed = _run([*command, *changes], place)
         assert ("left grey" in printed) == training
     assert len(list((place / "colored").glob("*.png"))) == 13
