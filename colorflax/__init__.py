@@ -1,3 +1,26 @@
 """Colour black-and-white photographs with JAX and Flax."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from colorflax.predict import Colorizer
+
 __version__ = "0.1.0"
+
+
+def load(path: str | Path, size: int | None = None, edges: bool = True) -> "Colorizer":
+    """A function that colours pictures, from a run's folder or one of its checkpoints.
+
+    Args:
+        path: RUN, for its best checkpoint, or RUN/checkpoints/STEP.
+        size: px, the side that training fixed, of what the network sees of a picture;
+            that of training if None.
+        edges: colours follow the edges of the picture; otherwise they are smooth.
+
+    Raises:
+        UserError: no checkpoint there, or its backbone's weights cannot be had.
+    """
+    from colorflax import predict  # and JAX with it: `import colorflax` takes no time
+
+    return predict.load(path, size, edges)

@@ -167,7 +167,7 @@ def _protocol(
         else {
             "path": str(saved.path),
             "step": saved.step,
-            "sha256": contenders.digest(saved.variables),
+            "sha256": checkpoint.digest(saved.variables),
             "by": saved.about["colorflax"],
         },
         "objective": dataclasses.asdict(settings.objective) if saved else None,

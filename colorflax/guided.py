@@ -3,7 +3,8 @@
 Where a small picture's colour changes with its lightness, the large one's is taken to
 change likewise: the local slope of ab over L, from the guided filter (He, Sun and Tang,
 IEEE TPAMI 2013), times the detail that L has lost by being small, is added to the
-enlarged ab. What a small pixel says on average stays; where L is even, nothing is added.
+enlarged ab. What a small pixel says on average stays; where L is even, nothing is
+added.
 """
 
 import dataclasses
@@ -22,13 +23,14 @@ class Enlarged:
     """Small ab maps, seen at the size of the picture; see `enlarge`."""
 
     size: tuple[int, int]  # width, height
-    _ab: Float[np.ndarray, "h w 2"]
-    _slope: Float[np.ndarray, "h w 2"] | None
+    _extent: tuple[float, float]
+    _ab: Float[np.ndarray, "h w c"]
+    _slope: Float[np.ndarray, "h w c"] | None
     _L: Float[np.ndarray, "h w 1"] | None
 
     def rows(
         self, top: int, L: Float[np.ndarray, "rows w"]
-    ) -> Float[np.ndarray, "rows w 2"]:
+    ) -> Float[np.ndarray, "rows w c"]:
         """ab of as many rows from `top` on as their L has: any division is the same."""
         bottom = top + len(L)
         ab = self._cut(self._ab, top, bottom, Image.Resampling.BICUBIC)
@@ -42,8 +44,8 @@ class Enlarged:
         self, x: np.ndarray, top: int, bottom: int, how: Image.Resampling
     ) -> np.ndarray:
         """Rows of `x` enlarged, each channel by itself."""
-        h, w = x.shape[:2]
         width, height = self.size
+        w, h = self._extent
         box = (0, top * h / height, w, bottom * h / height)
         channels = [
             np.asarray(Image.fromarray(c).resize((width, bottom - top), how, box=box))
@@ -53,25 +55,29 @@ class Enlarged:
 
 
 def enlarge(
-    ab: Float[np.ndarray, "h w 2"],
+    ab: Float[np.ndarray, "h w c"],
     size: tuple[int, int],
     L: Float[np.ndarray, "h w"] | None = None,
+    extent: tuple[float, float] | None = None,
 ) -> Enlarged:
     """ab of a small picture at the width and height of the large one.
 
     Args:
-        ab: CIE units.
+        ab: CIE units; or anything else that is smooth.
         size: width and height.
         L: of the small picture, 0 to 100, whose edges guide; None enlarges smoothly.
+        extent: width and height of what the large picture shows of the small one, from
+            its upper left corner; None for all of it.
     """
+    extent = extent or (float(ab.shape[1]), float(ab.shape[0]))
     ab = ab.astype(np.float32)
     if L is None:
-        return Enlarged(size, ab, None, None)
+        return Enlarged(size, extent, ab, None, None)
     guide = L[..., None].astype(np.float32)
     mean, mean_ab = _box(guide), _box(ab)
     variance = _box(guide * guide) - mean * mean
     slope = (_box(guide * ab) - mean * mean_ab) / (np.maximum(variance, 0) + _NOISE)
-    return Enlarged(size, ab, _box(slope), guide)
+    return Enlarged(size, extent, ab, _box(slope), guide)
 
 
 def _box(x: np.ndarray) -> np.ndarray:

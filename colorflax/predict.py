@@ -2,40 +2,22 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
 from PIL import Image
 
-from colorflax import checkpoint, config, features, posterior
-from colorflax.data.decode import to_srgb
-from colorflax.data.views import whole_view
+from colorflax import checkpoint, config, features, prediction
+from colorflax.data.views import whole_size, whole_view
 from colorflax.errors import UserError
 from colorflax.models import winograd
-from colorflax.objectives import Classification
-from colorflax.resample import bilinear
-from colorflax.tasks import Colorization, paint, split
+from colorflax.picture import Like, Picture, back, take
+from colorflax.prediction import Prediction
+from colorflax.tasks import Colorization, split
 
-_BLOCK = 1 << 18  # pixels painted at a time: what bounds memory, and one compilation
-_GRAIN = 32  # px; network inputs are padded to multiples, so that few shapes compile
-
-
-class Seen(NamedTuple):
-    """What the network saw of a picture, and what it said."""
-
-    head: jax.Array
-    rgb: UInt8[np.ndarray, "1 h2 w2 3"]  # its edges repeated to multiples of `_GRAIN`
-    size: tuple[int, int]  # height and width without them
-
-    def rows_columns(self, stride: int) -> tuple[int, int]:
-        """How much of the head stands for the picture."""
-        h, w = (-(-side // stride) for side in self.size)
-        return h, w
+_GRAIN = 32  # px; sides of what networks see are multiples
 
 
 class Colorizer:
@@ -44,14 +26,18 @@ class Colorizer:
     Attributes:
         saved: the checkpoint it came from.
         objective: what the network's head means.
+        edges: whether colours follow the edges of the picture.
     """
 
-    def __init__(self, saved: checkpoint.Saved, size: int | None = None):
+    def __init__(
+        self, saved: checkpoint.Saved, size: int | None = None, edges: bool = True
+    ):
         settings = config.parse(saved.about["config"])
         task = built(saved, settings)
         self.saved = saved
         self.objective = task.objective
-        self._view = functools.partial(whole_view, settings=settings.data, size=size)
+        self.edges = edges
+        self._view = (settings.data, size)
         self._embed = _embedder(saved.about["features"])
         self._prepare = functools.partial(winograd.prepared, task.model)
         self._variables: Any = None  # prepared for the first picture, good for all
@@ -60,108 +46,65 @@ class Colorizer:
                 variables, split(rgb)[0], embedding
             )
         )
-        self._decode = jax.jit(task.objective.decode)
+        self._decode = prediction.decoder(task.objective)
 
-    def __call__(self, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-        """A picture of any mode -> the same in predicted colours, 8-bit sRGB."""
-        image = to_srgb(image)
-        return paint_whole(np.asarray(image), self.ab(self.look(image), image.size))
-
-    def samples(
-        self, image: Image.Image, n: int, seed: int = 0
-    ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """Different colourings of a picture, the one likeliest to the network first.
+    def __call__(
+        self,
+        image: Like | list[Like],
+        temperature: float | None = None,
+        saturation: float = 1.0,
+    ) -> Any:
+        """The same picture in predicted colours; a list of them for a list.
 
         Args:
-            image: of any mode.
-            n: how many.
-            seed: the same one gives the same colourings.
+            image: a path, an image of Pillow, or an array, (h, w), (h, w, 1) or
+                (h, w, 3), of uint8, uint16, or float in [0, 1].
+            temperature: as for `Prediction.picture`.
+            saturation: as for `Prediction.picture`.
+
+        Returns:
+            An array (h, w, 3) of the same dtype for an array, else an image of Pillow,
+            RGB or RGBA, upright, in sRGB and 8-bit, for it has no deeper colour.
 
         Raises:
-            UserError: the checkpoint states no distribution to draw from.
+            UserError: it cannot be read, or `temperature` has no meaning here.
         """
-        objective = self._distribution("samples")
-        image = to_srgb(image)
-        seen = self.look(image)
-        rows, columns = seen.rows_columns(objective.stride)
-        logits = objective.tilted(seen.head) / objective.temperature
-        drawn = []
-        for key in jax.random.split(jax.random.key(seed), n):
-            ab, logp = _draw(logits, key)
-            drawn.append((float(jnp.mean(logp[0, :rows, :columns])), ab))
-        for _, ab in sorted(drawn, key=lambda likely: -likely[0]):
-            whole = self._enlarge(ab, seen, image.size)
-            yield paint_whole(np.asarray(image), whole)
+        if isinstance(image, list):
+            return [self(each, temperature, saturation) for each in image]
+        source = take(image)
+        pixels = self.look(source).picture(temperature, saturation)
+        return back(image, pixels, source.alpha)
 
-    def confidence(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
-        """How sure the network is of each pixel's colour, 0 to 1; see `posterior`.
-
-        Raises:
-            UserError: the checkpoint states no distribution.
-        """
-        self._distribution("confidence")
-        image = to_srgb(image)
-        seen = self.look(image)
-        sure = _confidence(seen.head)[..., None]
-        sure = self._enlarge(sure, seen, image.size)[..., 0]
-        return sure.clip(0, 1)
-
-    def _distribution(self, what: str) -> Classification:
-        if not isinstance(self.objective, Classification):
-            raise UserError(
-                f"{what}: {self.saved.path} was trained with regression, which says "
-                "nothing but a mean; take a checkpoint of a classification"
-            )
-        return self.objective
-
-    def look(self, image: Image.Image) -> Seen:
-        """Run the network on an RGB picture."""
-        small = np.asarray(self._view(image))
-        h, w = small.shape[:2]
-        padding = ((0, -h % _GRAIN), (0, -w % _GRAIN), (0, 0))
-        rgb = np.pad(small, padding, mode="edge")[None]
-        embedding = None if self._embed is None else self._embed(image)
+    def look(self, image: Like | Picture) -> Prediction:
+        """Run the network, and the backbone if it has one, once."""
+        source = take(image)
+        needed = whole_size(source.size, *self._view)
+        longest = max(*needed, self._embed.size if self._embed else 0)
+        small = source.small(max(1, max(source.size) // (2 * longest)))
+        seen = np.asarray(whole_view(small, *self._view))
+        h, w = seen.shape[:2]
+        padding = ((0, bucket(h) - h), (0, bucket(w) - w), (0, 0))
+        rgb = np.pad(seen, padding, mode="edge")[None]
+        embedding = self._embed(small) if self._embed else None
         if self._variables is None:
             L = np.zeros((*rgb.shape[:3], 1), np.float32)
             self._variables = self._prepare(self.saved.variables, L, embedding)
-        return Seen(self._run(self._variables, rgb, embedding), rgb, (h, w))
-
-    def ab(
-        self,
-        seen: Seen,
-        size: tuple[int, int],
-        decode: Callable[[jax.Array], jax.Array] | None = None,
-    ) -> Float[np.ndarray, "h w 2"]:
-        """The colours of a picture of `size` = (w, h), not yet fitted into sRGB.
-
-        `decode` takes the place of the objective's.
-        """
-        return self._enlarge((decode or self._decode)(seen.head), seen, size)
-
-    def _enlarge(
-        self, head: jax.Array, seen: Seen, size: tuple[int, int]
-    ) -> Float[np.ndarray, "h w c"]:
-        """From the head's stride to what the network saw, then to the picture."""
-        h, w = seen.size
-        whole = _bilinear(head, self.objective.stride)[0, :h, :w]
-        channels = [
-            np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BILINEAR))
-            for channel in np.moveaxis(np.asarray(whole), -1, 0)
-        ]
-        return np.stack(channels, axis=-1)
+        head = self._run(self._variables, rgb, embedding)
+        return Prediction(
+            name=str(self.saved.path),
+            objective=self.objective,
+            decode=self._decode,
+            edges=self.edges,
+            source=source,
+            head=head,
+            rgb=rgb,
+            size=(h, w),
+        )
 
 
-def load(path: str | Path, size: int | None = None) -> Colorizer:
-    """Open a run's folder or one of its checkpoints.
-
-    Args:
-        path: as for `checkpoint.load`.
-        size: px, as for `views.whole_view`; that of training if None.
-
-    Raises:
-        UserError: no checkpoint there, or its backbone's weights cannot be had.
-    """
-    return Colorizer(checkpoint.load(Path(path)), size)
+def load(path: str | Path, size: int | None = None, edges: bool = True) -> Colorizer:
+    """As `colorflax.load`."""
+    return Colorizer(checkpoint.load(Path(path).expanduser()), size, edges)
 
 
 def built(saved: checkpoint.Saved, settings: config.Config) -> Colorization:
@@ -187,45 +130,34 @@ def need_same_backbone(fingerprint: str, record: dict[str, str]) -> None:
         )
 
 
-_draw = jax.jit(posterior.draw)
-_confidence = jax.jit(posterior.confidence)
+def bucket(side: int) -> int:
+    """What a side is filled up to, so that few sizes compile: by at most a quarter.
+
+    A multiple of 32; from 256 px on only four of them between powers of two.
+    """
+    step = max(_GRAIN, 1 << max(0, (side - 1).bit_length() - 3))
+    return -(-side // step) * step
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _bilinear(x: jax.Array, factor: int) -> jax.Array:
-    h, w = x.shape[1:3]
-    return bilinear(x, factor, (h * factor, w * factor))
+@dataclasses.dataclass(frozen=True)
+class _Embedder:
+    """A backbone, and the side of the square that it sees."""
+
+    backbone: features.Backbone
+
+    @property
+    def size(self) -> int:
+        return self.backbone.size
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        return self.backbone(features.fit(image, self.size)[None], batch=1)
 
 
-@jax.jit
-def _paint_block(rgb: jax.Array, ab: jax.Array) -> jax.Array:
-    L, _ = split(rgb[None, None])
-    return paint(L, ab[None, None])[0, 0]
-
-
-def paint_whole(
-    rgb: UInt8[np.ndarray, "h w 3"], ab: Float[np.ndarray, "h w 2"]
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Join the L of `rgb` with `ab`, a block of pixels at a time."""
-    flat_rgb, flat_ab = rgb.reshape(-1, 3), ab.reshape(-1, 2)
-    painted = np.empty_like(flat_rgb)
-    for start in range(0, len(painted), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        n = len(flat_rgb[block])
-        fill = ((0, _BLOCK - n), (0, 0))
-        painted[block] = _paint_block(
-            np.pad(flat_rgb[block], fill), np.pad(flat_ab[block], fill)
-        )[:n]
-    return painted.reshape(rgb.shape)
-
-
-def _embedder(
-    record: dict[str, str] | None,
-) -> Callable[[Image.Image], np.ndarray] | None:
+def _embedder(record: dict[str, str] | None) -> _Embedder | None:
     """The backbone that a network was trained with, checked to be the same."""
     if record is None:
         return None
     choice = features.recorded(record["name"], record["weights"])
     backbone = features.build(features.settle(choice, on_missing="error"))
     need_same_backbone(backbone.fingerprint, record)
-    return lambda image: backbone(features.fit(image, backbone.size)[None], batch=1)
+    return _Embedder(backbone)

@@ -1,6 +1,7 @@
 """Measure this machine: `python -m launch.bench color gamut`.
 
-Each benchmark times ours and a reference in turn, in one process, and prints medians.
+Each benchmark but `edges` times ours and a reference in turn, in one process, and
+prints medians.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from absl import app, flags
 
 from colorflax import bins, cli, color
 from launch.bench_data import bench_data
+from launch.bench_edges import bench_edges
 from launch.bench_train import bench_train
 from launch.bench_zhang import bench_zhang
 from launch.timing import interleave, report
@@ -60,6 +62,7 @@ BENCHMARKS = {
     "color": bench_color,
     "gamut": bench_gamut,
     "data": bench_data,
+    "edges": bench_edges,
     "train": bench_train,
     "zhang": bench_zhang,
 }

@@ -214,7 +214,7 @@ def test_full_mode_judges_what_colorize_writes(
     assert "random" not in result.systems
     photo = Image.open(tmp_path / "wide.png")
     picture = predict.Colorizer(regression)(photo)
-    difference = np.asarray(photo, float) - picture
+    difference = np.asarray(photo, float) - np.asarray(picture)
     expected = 10 * np.log10(255**2 / np.mean(difference**2))
     assert result.values("model", "psnr")[0] == pytest.approx(expected, abs=0.02)
     scores = scoreboard.board(result, 100, seed=0)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from colorflax import checkpoint, config
-from colorflax.contest import contenders
 from colorflax.data import library
 from colorflax.tasks import Colorization
 from configs import simple
@@ -90,7 +89,7 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     assert protocol["objective"]["tau"] == 0.5
     assert protocol["checkpoint"]["step"] == 4
     saved = checkpoint.load(tmp_path / "run")
-    assert protocol["checkpoint"]["sha256"] == contenders.digest(saved.variables)
+    assert protocol["checkpoint"]["sha256"] == checkpoint.digest(saved.variables)
     assert protocol["mean_colour"]["photographs"] == len(sides.training)
     shutil.copytree(photos, tmp_path / "copy")
     done = _command(run, f"--config.data.source=folder:{tmp_path / 'copy'}")

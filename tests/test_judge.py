@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorflax import bins, predict
+from colorflax import bins, guided, paint
 from colorflax.contest import judge, match
 from colorflax.data import photographs
 
@@ -42,7 +42,7 @@ def test_numbers_are_those_of_scikit_image() -> None:
     other = np.asarray(photographs.builtin()[1].open().resize((70, 45)))
     ab = judge.true_ab(other)
     found = judge.numbers(judge.photograph(PHOTO, ab, WEIGHTS))
-    picture = predict.paint_whole(PHOTO, ab)
+    picture = paint.paint(PHOTO, guided.enlarge(ab, PHOTO.shape[1::-1]))
     theirs = peak_signal_noise_ratio(PHOTO, picture)
     assert found["psnr"][0] == pytest.approx(theirs, abs=0.01)
     theirs = structural_similarity(

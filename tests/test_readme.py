@@ -90,7 +90,7 @@ def test_commands(place: Path) -> None:
             changes = PACK
         printed = _run([*command, *changes], place)
         assert ("left grey" in printed) == training
-    assert len(list((place / "colored").glob("*.png"))) == 13
+    assert len(list((place / "colored").glob("*.png"))) == 13 + 12  # compared
 
 
 def test_notebook_lines(place: Path) -> None:

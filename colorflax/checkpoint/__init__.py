@@ -1,6 +1,7 @@
 """Checkpoints on disk. The only room that knows Orbax."""
 
+from colorflax.checkpoint.digest import digest
 from colorflax.checkpoint.reading import Saved, load, remembered
 from colorflax.checkpoint.writing import Checkpoints
 
-__all__ = ["Checkpoints", "Saved", "load", "remembered"]
+__all__ = ["Checkpoints", "Saved", "digest", "load", "remembered"]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -136,13 +135,9 @@ class Network:
 
     def photograph(self, image: Image.Image) -> tuple[dict[str, Any], Parts]:
         """Likewise; bits and calibration are of what the network saw of it."""
-        colorizer = self._colorizer
-        seen = colorizer.look(image)
-        ab = {
-            name: colorizer.ab(seen, image.size, decode)
-            for name, decode in self._decode.items()
-        }
-        there = seen.rows_columns(self._objective.stride)
+        seen = self._colorizer.look(image)
+        ab = {name: seen.ab(decode) for name, decode in self._decode.items()}
+        there = seen.rows_columns
         return ab, self._beside(seen.head, seen.rgb, there)
 
     @functools.cached_property
@@ -163,16 +158,6 @@ class Network:
             # Each photograph has the same weight, however large it is.
             "calibration_error": np.concatenate(steps, 1) / found["pixels"][:, None],
         }
-
-
-def digest(variables: Any) -> str:
-    """SHA-256 of a network's arrays, their names and shapes; wherever they are kept."""
-    found = hashlib.sha256()
-    for path, x in jax.tree_util.tree_leaves_with_path(variables):
-        array = np.asarray(x)
-        name = f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n"
-        found.update(name.encode() + array.tobytes())
-    return found.hexdigest()
 
 
 def mean_of(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:

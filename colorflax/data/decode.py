@@ -1,12 +1,15 @@
 """A file becomes an 8-bit sRGB picture, whatever kind of picture it holds."""
 
+import contextlib
 import io
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from jaxtyping import UInt8, UInt16
+from PIL import ExifTags, Image, ImageCms, ImageFile
 
 from colorflax.data.quiet import quiet
 from colorflax.errors import UserError
@@ -45,18 +48,35 @@ def decode(
     Raises:
         UserError: names the file and says what is wrong with it, in one line.
     """
+    with opened(picture, name) as image:
+        if short_side is not None:
+            scale = 2 * short_side / min(image.size)
+            w, h = (round(side * scale) for side in image.size)
+            image.draft(None, (w, h))
+        image.load()
+        return to_srgb(_upright(image))
+
+
+@contextlib.contextmanager
+def opened(
+    picture: Path | bytes, name: str | None = None
+) -> Iterator[ImageFile.ImageFile]:
+    """A picture whose pixels have not been read yet.
+
+    Args:
+        picture: as for `decode`.
+        name: as for `decode`.
+
+    Raises:
+        UserError: what `decode` raises; also for what fails while it is open.
+    """
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     name = name or ("a picture" if isinstance(picture, bytes) else str(picture))
     try:
         if isinstance(picture, Path):
             _need_file(picture)
         with quiet(), Image.open(file, formats=_FORMATS) as image:
-            if short_side is not None:
-                scale = 2 * short_side / min(image.size)
-                w, h = (round(side * scale) for side in image.size)
-                image.draft(None, (w, h))
-            image.load()
-            return to_srgb(_upright(image))
+            yield image
     except UserError:
         raise
     # A decoder that is fed damaged bytes raises anything, MemoryError included.
@@ -92,19 +112,25 @@ def _reason(error: Exception) -> str:
     return f"a damaged picture ({words or type(error).__name__})"
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def orientation(image: Image.Image) -> int:
+    """1 to 8, as EXIF has it; of a loaded picture, for reading a TIFF turns it."""
     try:
-        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return turn if turn in _UPRIGHT else 1
     except Exception:  # a tag may be of any length, type and content
-        return image
-    return image if turn is None else image.transpose(turn)
+        return 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = orientation(image)
+    return image if turn == 1 else image.transpose(_UPRIGHT[turn])
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
     """Any picture as 8-bit RGB; what `decode` does after reading."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
-        image = _to_8_bit(image)
+        image = Image.fromarray(to_8_bit(to_16_bit(image)))
     if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode == "RGBA":
@@ -112,21 +138,31 @@ def to_srgb(image: Image.Image) -> Image.Image:
         white.paste(image, mask=image)
         image = white
     if profile and image.mode in ("RGB", "CMYK", "L"):
-        image = _convert_profile(image, profile)
+        image = convert_profile(image, profile)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    values = np.nan_to_num(np.asarray(image, np.float32))
+def to_16_bit(image: Image.Image) -> UInt16[np.ndarray, "h w"]:
+    """Grey of more than 8 bits, as integers or floats, on the scale of 16."""
+    values = np.asarray(image)
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        return values.astype(np.uint16)
+    values = np.nan_to_num(values.astype(np.float32))
     # Pillow widens 16-bit grey to 32 bits; there is no other integer grey in use.
     scales = (1, 255, 65535) if image.mode == "F" else (65535,)
     peak = values.max(initial=0)
     full = next((scale for scale in scales if peak <= scale), scales[-1])
-    values *= np.float32(255 / full)
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+    values *= np.float32(65535 / full)
+    return values.round().clip(0, 65535).astype(np.uint16)
 
 
-def _convert_profile(image: Image.Image, profile: bytes) -> Image.Image:
+def to_8_bit(values: UInt16[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+    """16 bits rounded to 8."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def convert_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    """The same colours in sRGB; the picture itself where the profile is broken."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")

@@ -25,25 +25,35 @@ def evaluation_view(photo: Content, settings: config.Data) -> Square:
     return _view(photo, settings, 0.5, 0.5)
 
 
-def whole_view(
-    image: Image.Image, settings: config.Data, size: int | None = None
-) -> Image.Image:
-    """All of a picture, at the scale of the squares; its shape is kept.
+def whole_size(
+    size: tuple[int, int], settings: config.Data, side: int | None = None
+) -> tuple[int, int]:
+    """Width and height of all of a picture at the scale of the squares.
+
+    Its shape is kept.
 
     Args:
-        image: RGB.
+        size: of the picture, width and height.
         settings: those of training.
-        size: px, of the side that training fixes: the short one (fit=crop) or the long
+        side: px, of the side that training fixes: the short one (fit=crop) or the long
             one (fit=pad); None for that of training. No side grows beyond 8 times the
             other's px, so that a strip of film stays small.
     """
-    short, long = sorted(image.size)
+    short, long = sorted(size)
     if settings.fit == "pad":
-        scale = (size or settings.size) / long
+        scale = (side or settings.size) / long
     else:
-        scale = (size or settings.short_side) / max(short, long / 8)
-    w, h = (max(1, round(side * scale)) for side in image.size)
-    return image.resize((w, h), Image.Resampling.BICUBIC)
+        scale = (side or settings.short_side) / max(short, long / 8)
+    w, h = (max(1, round(side * scale)) for side in size)
+    return w, h
+
+
+def whole_view(
+    image: Image.Image, settings: config.Data, side: int | None = None
+) -> Image.Image:
+    """All of an RGB picture at the size of `whole_size`."""
+    size = whole_size(image.size, settings, side)
+    return image.resize(size, Image.Resampling.BICUBIC)
 
 
 def _view(photo: Content, settings: config.Data, across: float, down: float) -> Square:

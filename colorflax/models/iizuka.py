@@ -30,7 +30,8 @@ class Iizuka(nn.Module):
     picture resized to a square, through the same first six layers with the same
     weights; where the picture is that square already, they run once. So the vector
     belongs to the picture and hardly to its resolution. It does belong to all of the
-    picture: where edges were padded (`predict` repeats up to 31 px), it has seen that.
+    picture: where edges were padded (`predict` repeats up to a quarter), it has seen
+    that.
 
     The paper ends in a sigmoid over ab scaled to [0, 1]. A regression's tanh over
     [-1, 1] is the same curve, as 2 sigmoid(2x) - 1 = tanh(x), and four times the

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from colorflax import tint
 from colorflax.preparation.duplicates import near_duplicates
 from colorflax.preparation.measure import Measured
 from colorflax.preparation.options import option
@@ -27,12 +28,12 @@ class Thresholds:
         3.0, "long side : short side; a crop of a longer strip misses most of it", 1.0
     )
     min_chroma: float = option(
-        1.5,
+        tint.GREY,
         "CIE ab, mean; less is greyscale. Noise and a slight cast of a scan stay below",
         0.0,
     )
     min_spread: float = option(
-        2.0,
+        tint.TONED,
         "CIE ab, rms around the mean colour of each lightness; less is sepia or another"
         " tone. Toned prints measure 0.3 to 2. 3.5 finds blotched ones too, but takes "
         "3 % of colour photographs instead of 0.4 %",

@@ -5,14 +5,14 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
+from colorflax import tint
 from colorflax.data.decode import decode
 from colorflax.errors import UserError
 
 SCHEME = 1  # raise it when the same file would get other numbers
-_SIDE = 96  # px, the long side of the small copy
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,17 +50,17 @@ def measure(path: Path) -> Measured:
     """Read and decode a file once."""
     try:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        image = decode(path, _SIDE // 2)
+        image = decode(path, tint.SIDE // 2)
         width, height = _upright_size(path)
     except UserError as error:
         return Measured(sha256=sha256, error=str(error).removeprefix(f"{path}: "))
     except OSError as error:
         return Measured(error=error.strerror or str(error))
-    scale = _SIDE / max(image.size)
+    scale = tint.SIDE / max(image.size)
     w, h = (max(1, round(side * scale)) for side in image.size)
     small = image.resize((w, h), Image.Resampling.BOX)
     rgb = np.asarray(small)
-    chroma, spread = _tint(rgb)
+    chroma, spread = tint.measure(rgb)
     return Measured(
         sha256=sha256,
         width=width,
@@ -78,35 +78,6 @@ def _upright_size(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         return image.size[::-1] if turned else image.size
-
-
-def _tint(rgb: UInt8[np.ndarray, "h w 3"]) -> tuple[float, float]:
-    lab = _lab(rgb.reshape(-1, 3))
-    level = np.clip(lab[:, 0] / 100 * 16, 0, 15).astype(int)
-    count = np.maximum(np.bincount(level, minlength=16), 1)
-    stray = 0.0
-    for channel in (lab[:, 1], lab[:, 2]):
-        mean = np.bincount(level, channel, 16) / count
-        stray += float(((channel - mean[level]) ** 2).mean())
-    return float(np.hypot(lab[:, 1], lab[:, 2]).mean()), stray**0.5
-
-
-def _lab(rgb: UInt8[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    """CIE Lab (D65) in numpy: `color` would start JAX for every small picture."""
-    x = rgb / np.float32(255)
-    linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array(
-        [
-            [0.412453, 0.357580, 0.180423],
-            [0.212671, 0.715160, 0.072169],
-            [0.019334, 0.119193, 0.950227],
-        ],
-        np.float32,
-    )
-    xyz = linear @ (to_xyz / to_xyz.sum(1, keepdims=True)).T
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    x, y, z = f.T
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
 def _colorfulness(rgb: UInt8[np.ndarray, "h w 3"]) -> float:

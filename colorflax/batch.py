@@ -1,0 +1,197 @@
+"""Many photographs: read, coloured and written at the same time, and accounted for."""
+
+import contextlib
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import tqdm
+
+from colorflax import cli, files
+from colorflax.album import Job
+from colorflax.errors import UserError
+from colorflax.ledger import Ledger, stamp
+from colorflax.picture import Picture, read
+from colorflax.studio import Studio
+
+_WAITING = 2  # files whose pixels wait to be written
+
+Row = dict[str, Any]
+"""What became of a picture: source, output, status (done, before or failed), reason,
+seconds of work, width, height, bits a channel, kind (grey, toned or coloured)."""
+
+
+def colour(
+    jobs: Sequence[Job],
+    studio: Studio,
+    ledger: Ledger,
+    overwrite: bool = False,
+    report: Path | None = None,
+) -> int:
+    """Colour them all: 1 if any could not be.
+
+    A line on stdout for each that is done, on stderr for each that is not.
+
+    Args:
+        jobs: what to do.
+        studio: who does it.
+        ledger: of the folder that all targets are in.
+        overwrite: do also what was done before.
+        report: a JSON file for the rows; written however this ends.
+    """
+    rows: list[Row] = []
+    bar = tqdm.tqdm(total=len(jobs), unit="picture", disable=None, leave=False)
+    try:
+        with bar:
+            for row in _rows(jobs, studio, ledger, overwrite):
+                rows.append(row)
+                with tqdm.tqdm.external_write_mode():
+                    _tell(row)
+                bar.update()
+    finally:
+        if report:
+            content = {"settings": studio.settings(), "files": rows}
+            files.write(report, (json.dumps(content, indent=1) + "\n").encode())
+    return int(any(row["status"] == "failed" for row in rows))
+
+
+def _tell(row: Row) -> None:
+    if row["status"] == "failed":
+        return cli.complain(row["reason"])
+    if row["kind"] == "coloured":
+        cli.complain(f"{row['source']}: has colours, which are replaced")
+    note = " (done before)" if row["status"] == "before" else ""
+    print(f"{row['source']} -> {row['output']}{note}", flush=True)
+
+
+def _rows(
+    jobs: Sequence[Job], studio: Studio, ledger: Ledger, overwrite: bool
+) -> Iterator[Row]:
+    """One for each job, in their order.
+
+    The next picture is read and the last ones are written while one is coloured.
+    """
+    reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    room = threading.Semaphore(_WAITING)
+    settings = studio.settings()
+
+    def begin(job: Job) -> _Task:
+        return _Task(job, settings, ledger, overwrite, room)
+
+    line: deque[_Task] = deque()
+    try:
+        coming = deque(begin(job) for job in jobs)
+        reading = reader.submit(coming[0].read) if coming else None
+        while reading is not None:
+            task = coming.popleft()
+            reading.result()
+            reading = reader.submit(coming[0].read) if coming else None
+            task.colour(studio, writer)
+            line.append(task)
+            while line and line[0].written():
+                yield line.popleft().finished()
+        while line:
+            yield line.popleft().finished()
+    finally:
+        # What is being written is finished; what has not been begun is not.
+        reader.shutdown(cancel_futures=True)
+        writer.shutdown(cancel_futures=True)
+
+
+class _Task:
+    """A job under way; what goes wrong with it is noted and stops no other."""
+
+    def __init__(
+        self,
+        job: Job,
+        settings: Mapping[str, Any],
+        ledger: Ledger,
+        overwrite: bool,
+        room: threading.Semaphore,
+    ):
+        self._job, self._settings, self._room = job, settings, room
+        self._ledger, self._overwrite = ledger, overwrite
+        self._picture: Picture | None = None
+        self._made: dict[str, Any] = {}
+        self._writes: list[Future[None]] = []
+        self._seconds: list[float] = []
+        self.row: Row = {
+            "source": files.shown(job.source),
+            "output": files.shown(job.target) if job.target else None,
+            "status": "done", "reason": "", "seconds": 0.0,
+            "width": None, "height": None, "bits": None, "kind": None,
+        }  # fmt: skip
+        if job.target is None:
+            self._fail(UserError(f"{files.shown(job.source)}: {job.problem}"))
+
+    def read(self) -> None:
+        """Read the source, unless there is nothing to do."""
+        source, target = self._job.source, self._job.target
+        if target is None:
+            return
+        with self._noted():
+            self._made = {
+                "source": source.name, "stamp": stamp(source), **self._settings
+            }  # fmt: skip
+            if not self._overwrite and self._ledger.done(target, self._made):
+                self.row["status"] = "before"
+                return
+            self._picture = picture = read(source)
+            width, height = picture.size
+            bits = 8 * picture.pixels.dtype.itemsize
+            kind = picture.kind()
+            self.row |= {"width": width, "height": height, "bits": bits, "kind": kind}
+
+    def colour(self, studio: Studio, writer: ThreadPoolExecutor) -> None:
+        """Hand to the writer what is wished for."""
+        if self._picture is None or self._job.target is None:
+            return
+        wished = studio.files(self._picture, self._job.target)
+        self._picture = None
+        while True:
+            file = None
+            with self._noted():
+                file = next(wished, None)
+            if file is None:
+                return
+            self._room.acquire()
+            self._writes.append(writer.submit(self._write, *file))
+
+    def _write(self, path: Path, make: Callable[[], bytes]) -> None:
+        try:
+            with self._noted():
+                if self.row["status"] != "failed":  # else the last one would mislead
+                    self._ledger.write(path, make(), self._made)
+        finally:
+            self._room.release()
+
+    def written(self) -> bool:
+        """Whether all is done."""
+        return all(write.done() for write in self._writes)
+
+    def finished(self) -> Row:
+        """The row, when all is done."""
+        for write in self._writes:
+            write.result()
+        return self.row | {"seconds": round(sum(self._seconds), 3)}
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._seconds.append(time.perf_counter() - start)
+
+    def _fail(self, error: Exception) -> None:
+        what = str(error)
+        if not isinstance(error, UserError):  # a library at its limits, say
+            what = f"{self.row['source']}: {type(error).__name__}: {error}"
+        self.row |= {"status": "failed", "reason": " ".join(what.split())}

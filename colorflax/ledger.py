@@ -1,0 +1,138 @@
+"""What was written into a folder: so that it is not done twice, nor lost.
+
+A line before a file is written says that it is ours; one after it, that it is whole and
+what it was made from. A process that dies leaves at most a file that is made again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from colorflax import files
+from colorflax.errors import UserError
+
+_NAME = ".colorflax.jsonl"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A file that was written, or was about to be.
+
+    Attributes:
+        file: below the folder.
+        sha256: of its content, in hex.
+        made: what it was made from and how.
+        stamp: its size and time when it was whole; None before.
+    """
+
+    file: str
+    sha256: str
+    made: Mapping[str, Any]
+    stamp: tuple[int, int] | None = None
+
+
+class Ledger:
+    """The lines of one folder."""
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._path = root / _NAME
+        self._hashes: dict[str, set[str]] = {}  # that a file of ours may have
+        self._last: dict[str, Entry] = {}
+        try:
+            lines = self._path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            lines = []
+        for line in lines:
+            try:
+                found = json.loads(line)
+                whole = None if found["stamp"] is None else tuple(found["stamp"])
+                self._remember(Entry(**(found | {"stamp": whole})))
+            except (
+                ValueError,
+                TypeError,
+                KeyError,
+            ):  # cut off by the death of a process
+                continue
+
+    def done(self, target: Path, made: Mapping[str, Any]) -> bool:
+        """Whether a file is there, whole and untouched, made from the same."""
+        last = self._last.get(self._key(target))
+        if last is None or last.stamp is None or last.made != _plain(made):
+            return False
+        return stamp(target) == last.stamp
+
+    def ours(self, target: Path) -> bool:
+        """Whether a file may be written over: it is not there, or we wrote it."""
+        if not os.path.lexists(target):
+            return True
+        last = self._last.get(self._key(target))
+        if last is not None and last.stamp and last.stamp == stamp(target):
+            return True
+        try:
+            with Image.open(target) as image:
+                said = image.info.get("Software")
+                said = said or image.getexif().get(ExifTags.Base.Software)
+            if str(said).startswith("colorflax"):
+                return True
+            hashes = self._hashes.get(self._key(target))
+            if not hashes:
+                return False
+            return hashlib.sha256(target.read_bytes()).hexdigest() in hashes
+        except Exception:  # whatever it is, it is no picture of ours
+            return False
+
+    def write(self, target: Path, content: bytes, made: Mapping[str, Any]) -> None:
+        """A whole file or nothing, and both lines about it.
+
+        Raises:
+            UserError: it cannot be written, or is a stranger's.
+        """
+        if not self.ours(target):
+            raise UserError(
+                f"{target}: is not written over; move it or take another --out"
+            )
+        sha256 = hashlib.sha256(content).hexdigest()
+        entry = Entry(self._key(target), sha256, _plain(made))
+        try:
+            self._append(entry)
+            files.write(target, content)
+            self._append(dataclasses.replace(entry, stamp=stamp(target)))
+        except OSError as error:
+            raise UserError(
+                f"{target}: cannot be written ({error.strerror or error})"
+            ) from None
+
+    def _append(self, entry: Entry) -> None:
+        # It begins a line of its own, whatever a dead process has left of the last.
+        line = "\n" + json.dumps(dataclasses.asdict(entry), sort_keys=True)
+        with self._path.open("ab") as file:
+            file.write(line.encode())
+        self._remember(entry)
+
+    def _remember(self, entry: Entry) -> None:
+        self._hashes.setdefault(entry.file, set()).add(entry.sha256)
+        self._last[entry.file] = entry
+
+    def _key(self, target: Path) -> str:
+        return target.relative_to(self._root).as_posix()
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _plain(made: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back."""
+    return dict(json.loads(json.dumps(made)))

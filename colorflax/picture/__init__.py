@@ -1,0 +1,20 @@
+"""Pictures of any kind, at their own depth, with what was written on their backs."""
+
+from colorflax.picture.kinds import Like, back, take
+from colorflax.picture.metadata import Metadata
+from colorflax.picture.pixels import Picture
+from colorflax.picture.provenance import Provenance
+from colorflax.picture.reading import read
+from colorflax.picture.writing import FORMATS, encode
+
+__all__ = [
+    "FORMATS",
+    "Like",
+    "Metadata",
+    "Picture",
+    "Provenance",
+    "back",
+    "encode",
+    "read",
+    "take",
+]

@@ -1,0 +1,109 @@
+"""A file becomes a picture: upright, in sRGB, no bit lost."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from colorflax.data.decode import convert_profile, opened, orientation, to_16_bit
+from colorflax.picture import deep, metadata, profile
+from colorflax.picture.pixels import Picture, Pixels
+
+
+def read(file: Path | bytes, name: str | None = None) -> Picture:
+    """Read a picture with its metadata; of several pages, the first.
+
+    16 bits stay 16 where they are grey or RGB, in PNG and TIFF; orientation is applied;
+    an embedded colour profile is converted to sRGB.
+
+    Args:
+        file: as for `decode`, or its content.
+        name: as for `decode`.
+
+    Raises:
+        UserError: names the file and says what is wrong with it, in one line.
+    """
+
+    def again() -> ImageFile.ImageFile:
+        return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
+
+    with opened(file, name) as image:
+        told = _told(image)
+        pixels = deep.read(image, again)
+        return _picture(image, told, pixels)
+
+
+def of_image(image: Image.Image) -> Picture:
+    """The same of a picture that Pillow has open."""
+    return _picture(image, _told(image), None)
+
+
+def _picture(image: Image.Image, told: int, deep_pixels: np.ndarray | None) -> Picture:
+    image.load()
+    turn = orientation(image)
+    about = metadata.of(image, turned=max(told, turn) > 4)
+    if deep_pixels is not None:
+        pixels, alpha = _split(deep_pixels, image)
+    elif image.mode.startswith("I") or image.mode == "F":
+        pixels, alpha = _split(to_16_bit(image)[..., None], image)
+    else:
+        return _shallow(image, turn, about)
+    if icc := image.info.get("icc_profile"):
+        pixels = profile.to_srgb(pixels, icc)
+    alpha = None if alpha is None else _turn(alpha, turn)
+    return Picture(_turn(pixels, turn), alpha, about)
+
+
+def _told(image: Image.Image) -> int:
+    """How a TIFF lies; Pillow turns it while it reads, and forgets."""
+    return orientation(image) if image.format == "TIFF" else 1
+
+
+def _split(x: np.ndarray, image: Image.Image) -> tuple[Pixels, Pixels | None]:
+    """Grey or RGB, and alpha."""
+    channels = x.shape[-1]
+    alpha = x[..., -1] if channels in (2, 4) else None
+    pixels = x[..., 0] if channels < 3 else x[..., :3]
+    clear = image.info.get("transparency")
+    if alpha is None and isinstance(clear, int | tuple):  # one value is transparent
+        same = (x == np.array(clear, np.uint16)).all(axis=-1)
+        alpha = np.where(same, 0, 65535).astype(np.uint16)
+    return pixels, alpha
+
+
+def _shallow(image: Image.Image, turn: int, about: metadata.Metadata) -> Picture:
+    alpha = None
+    icc = image.info.get("icc_profile")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        grey = image.mode in ("L", "LA", "La", "1")
+        image = image.convert("RGBA")
+        alpha = _turn(np.asarray(image.getchannel("A")), turn)
+        image = image.getchannel("R") if grey else image.convert("RGB")
+    if image.mode == "1":
+        image = image.convert("L")
+    if icc and image.mode in ("RGB", "CMYK", "L"):
+        image = convert_profile(image, icc)
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    return Picture(_turn(np.asarray(image), turn), alpha, about)
+
+
+def _turn(x: Pixels, orientation: int) -> Pixels:
+    """Upright, from how EXIF says it lies; a view."""
+    match orientation:
+        case 2:
+            return x[:, ::-1]
+        case 3:
+            return x[::-1, ::-1]
+        case 4:
+            return x[::-1]
+        case 5:
+            return x.swapaxes(0, 1)
+        case 6:
+            return np.rot90(x, -1)
+        case 7:
+            return x[::-1, ::-1].swapaxes(0, 1)
+        case 8:
+            return np.rot90(x)
+    return x

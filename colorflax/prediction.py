@@ -1,0 +1,182 @@
+"""What a network said of one picture becomes many pictures."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from colorflax import guided, posterior
+from colorflax.errors import UserError
+from colorflax.objectives import Classification, Objective
+from colorflax.paint import paint, rows
+from colorflax.picture import Picture
+from colorflax.picture.pixels import Pixels
+from colorflax.resample import pool
+from colorflax.tasks import split
+
+_STRIP = 1 << 20  # pixels
+
+Decode = Callable[[jax.Array, float | None], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network said of one picture.
+
+    Attributes:
+        name: of the checkpoint, for messages.
+        objective: what the head means.
+        decode: from `decoder`.
+        edges: whether colours follow the edges of the picture.
+        source: the picture.
+        head: what the network said.
+        rgb: (1, h, w, 3), what it saw, its edges repeated to few sizes.
+        size: height and width without them.
+    """
+
+    name: str
+    objective: Objective
+    decode: Decode
+    edges: bool
+    source: Picture
+    head: jax.Array
+    rgb: UInt8[np.ndarray, "1 h w 3"]
+    size: tuple[int, int]
+
+    def picture(
+        self, temperature: float | None = None, saturation: float = 1.0
+    ) -> Pixels:
+        """The picture in the colours expected.
+
+        Args:
+            temperature: of a classification: near 0 the likeliest colours, towards 1
+                their mean; None for that of training.
+            saturation: what chroma is multiplied by, as far as sRGB goes.
+
+        Returns:
+            (h, w, 3), with the dtype of the source.
+
+        Raises:
+            UserError: a temperature where there is no classification.
+        """
+        self._check(temperature)
+        return self._paint(self.decode(self.head, temperature), saturation)
+
+    def samples(
+        self,
+        n: int,
+        seed: int = 0,
+        temperature: float | None = None,
+        saturation: float = 1.0,
+    ) -> Iterator[Pixels]:
+        """Different colourings, the one likeliest to the network first.
+
+        Args:
+            n: how many.
+            seed: the same one gives the same colourings.
+            temperature: as for `picture`.
+            saturation: as for `picture`.
+
+        Raises:
+            UserError: the checkpoint states no distribution to draw from.
+        """
+        objective = distribution(self.objective, "samples", self.name)
+        self._check(temperature)
+        logits = objective.tilted(self.head) / (temperature or objective.temperature)
+        rows, columns = self.rows_columns
+        drawn = []
+        for key in jax.random.split(jax.random.key(seed), n):
+            ab, logp = _draw(logits, key)
+            drawn.append((float(jnp.mean(logp[0, :rows, :columns])), ab))
+        for _, ab in sorted(drawn, key=lambda likely: -likely[0]):
+            yield self._paint(ab, saturation)
+
+    def confidence(self) -> UInt8[np.ndarray, "h w"]:
+        """How sure the network is of each pixel's colour: 0 to 255; see `posterior`.
+
+        Raises:
+            UserError: the checkpoint states no distribution.
+        """
+        distribution(self.objective, "confidence", self.name)
+        sure = self._enlarged(_confidence(self.head)[..., None], guide=False)
+        w, h = self.source.size
+        whole = np.empty((h, w), np.uint8)
+        step = max(1, _STRIP // w)
+        for top in range(0, h, step):
+            L = np.empty((min(step, h - top), w), np.float32)  # looked at by nobody
+            share = sure.rows(top, L)[..., 0].clip(0, 1)
+            whole[top : top + step] = np.round(255 * share)
+        return whole
+
+    def ab(
+        self, decode: Callable[[jax.Array], jax.Array]
+    ) -> Float[np.ndarray, "h w 2"]:
+        """Each pixel's colour as `decode` has it of the head, not yet fitted."""
+        enlarged = self._enlarged(decode(self.head), guide=self.edges)
+        w, h = self.source.size
+        whole = np.empty((h, w, 2), np.float32)
+        for top, _, colours in rows(self.source.pixels, enlarged):
+            whole[top : top + len(colours)] = colours
+        return whole
+
+    @property
+    def rows_columns(self) -> tuple[int, int]:
+        """How much of the head stands for the picture."""
+        stride = self.objective.stride
+        h, w = (-(-side // stride) for side in self.size)
+        return h, w
+
+    def _paint(self, ab: jax.Array, saturation: float) -> Pixels:
+        enlarged = self._enlarged(ab, guide=self.edges)
+        return paint(self.source.pixels, enlarged, saturation)
+
+    def _enlarged(self, values: jax.Array, guide: bool) -> guided.Enlarged:
+        """What the head says at its stride, at the size of the picture."""
+        stride = self.objective.stride
+        h, w = self.rows_columns
+        L = _guide(self.rgb, stride) if guide else None
+        small = None if L is None else np.asarray(L)[0, :h, :w, 0]
+        extent = (self.size[1] / stride, self.size[0] / stride)
+        said = np.asarray(values)[0, :h, :w]
+        return guided.enlarge(said, self.source.size, small, extent)
+
+    def _check(self, temperature: float | None) -> None:
+        if temperature is not None:
+            distribution(self.objective, "temperature", self.name)
+            if not temperature > 0:
+                raise UserError(f"temperature={temperature:g}; take more than 0")
+
+
+def distribution(objective: Objective, what: str, name: str) -> Classification:
+    """The objective; `UserError` where `what` has no meaning for checkpoint `name`."""
+    if not isinstance(objective, Classification):
+        raise UserError(
+            f"{what}: {name} was trained with regression, which says "
+            "nothing but a mean; take a checkpoint of a classification"
+        )
+    return objective
+
+
+def decoder(objective: Objective) -> Decode:
+    """Head -> ab, at the objective's temperature or another."""
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def decode(head: jax.Array, temperature: float | None) -> jax.Array:
+        if temperature is None or not isinstance(objective, Classification):
+            return objective.decode(head)
+        return dataclasses.replace(objective, temperature=temperature).decode(head)
+
+    return decode
+
+
+_draw = jax.jit(posterior.draw)
+_confidence = jax.jit(posterior.confidence)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _guide(rgb: jax.Array, stride: int) -> jax.Array:
+    return pool(split(rgb)[0], stride)

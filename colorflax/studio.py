@@ -1,0 +1,127 @@
+"""One photograph becomes the files that are wished for."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from colorflax import __version__, checkpoint, guided, prediction
+from colorflax.album import beside
+from colorflax.errors import UserError
+from colorflax.paint import paint
+from colorflax.picture import FORMATS, Picture, Provenance, encode, read
+from colorflax.picture.pixels import Pixels
+from colorflax.predict import Colorizer
+
+_FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is wanted of every photograph; see the flags of colorize.py."""
+
+    temperature: float | None = None
+    saturation: float = 1.0
+    size: int | None = None
+    edges: str = "guided"
+    samples: int = 0
+    seed: int = 0
+    confidence: bool = False
+    compare: bool = False
+    format: str | None = None
+    provenance: bool = True
+
+
+class Studio:
+    """A colorizer with a wish.
+
+    Raises:
+        UserError: the checkpoint cannot do what is wished for.
+    """
+
+    def __init__(self, colorizer: Colorizer, wish: Wish):
+        self._colorizer = colorizer
+        self._wish = wish
+        name = str(colorizer.saved.path)
+        for what in ("samples", "confidence", "temperature"):
+            if getattr(wish, what):
+                prediction.distribution(colorizer.objective, f"--{what}", name)
+        if wish.temperature is not None and not wish.temperature > 0:
+            raise UserError(f"--temperature={wish.temperature:g}; take more than 0")
+        self._sha256 = checkpoint.digest(colorizer.saved.variables)
+
+    def settings(self) -> dict[str, Any]:
+        """All that a written file depends on, beside its source."""
+        wish = dataclasses.asdict(self._wish)
+        saved = {"checkpoint": self._sha256, "step": self._colorizer.saved.step}
+        return {"colorflax": __version__, **saved, **wish}
+
+    def one(self, content: bytes, name: str) -> bytes:
+        """A file's content, coloured."""
+        picture = read(content, name)
+        kept = {"PNG": "png", "TIFF": "tif"}.get(picture.metadata.format, "png")
+        pixels = self._colorizer.look(picture).picture(*self._how())
+        return self._encode(self._wish.format or kept, picture, pixels, {})
+
+    def files(
+        self, picture: Picture, target: Path
+    ) -> Iterator[tuple[Path, Callable[[], bytes]]]:
+        """Each file with what makes its content, `target` at the end.
+
+        So where that is, nothing is missing.
+        """
+        wish = self._wish
+        format = _FORMAT_OF[target.suffix]
+        make = functools.partial(self._encode, format, picture)
+        said = self._colorizer.look(picture)
+        if wish.confidence:
+            sure = said.confidence()
+            opaque = dataclasses.replace(picture, alpha=None)
+            what = {"shows": "confidence"}
+            yield (
+                beside(target, "confidence"),
+                functools.partial(self._encode, format, opaque, sure, what),
+            )
+        temperature, saturation = self._how()
+        drawn = said.samples(wish.samples, wish.seed, temperature, saturation)
+        for i, pixels in enumerate(drawn if wish.samples else (), start=1):
+            what = {"sample": f"{i} of {wish.samples}", "seed": str(wish.seed)}
+            yield beside(target, f"sample-{i}"), functools.partial(make, pixels, what)
+        pixels = said.picture(temperature, saturation)
+        if wish.compare:
+            both = functools.partial(self._compare, format, picture, pixels)
+            yield beside(target, "compare"), both
+        yield target, functools.partial(make, pixels, {})
+
+    def _how(self) -> tuple[float | None, float]:
+        return self._wish.temperature, self._wish.saturation
+
+    def _compare(self, format: str, picture: Picture, pixels: Pixels) -> bytes:
+        """Grey to the left, coloured to the right."""
+        nothing = guided.enlarge(np.zeros((1, 1, 2), np.float32), picture.size)
+        grey = paint(picture.pixels, nothing)
+        both = np.concatenate([grey, pixels], axis=1)
+        alpha = picture.alpha
+        if alpha is not None:
+            alpha = np.concatenate([alpha, alpha], axis=1)
+        wide = dataclasses.replace(picture, pixels=both, alpha=alpha)
+        return self._encode(format, wide, both, {"shows": "grey and coloured"})
+
+    def _encode(
+        self, format: str, picture: Picture, pixels: Pixels, what: dict[str, str]
+    ) -> bytes:
+        metadata = picture.metadata
+        if self._wish.provenance:
+            wish = dataclasses.asdict(self._wish)
+            names = ("temperature", "saturation", "size", "edges")
+            made = Provenance(
+                software=f"colorflax {__version__}",
+                checkpoint=self._sha256,
+                step=self._colorizer.saved.step,
+                settings={name: wish[name] for name in names} | what,
+            )
+            metadata = made.sign(metadata)
+        return encode(format, pixels, picture.alpha, metadata)

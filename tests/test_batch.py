@@ -1,0 +1,208 @@
+"""A thousand scans: done once, whole or not at all, and accounted for."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import commands
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from skimage import color as oracle
+
+from colorflax import album, assemble, checkpoint, config, train
+from colorflax.ledger import Ledger
+from colorflax.picture import read
+from configs import simple
+
+ROOT = Path(__file__).parent.parent
+ENV = os.environ | {"XLA_FLAGS": ""}
+
+
+@pytest.fixture(scope="module")
+def run(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A regression of two steps."""
+    values = simple.get_config().to_dict()
+    values["data"].update(
+        source=f"folder:{photos}", train_split="train", size=16, short_side=16
+    )
+    values["train"].update(steps=2, batch_size=8)
+    settings, workdir = config.parse(values), tmp_path_factory.mktemp("run")
+    train.train(assemble.assemble(settings, workdir), settings, workdir)
+    return workdir
+
+
+def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return commands.run("colorflax.colorize", *arguments, env=ENV)
+
+
+def test_a_report_and_what_is_written(run: Path, tmp_path: Path) -> None:
+    """16 bits, alpha, EXIF and a name in each; a pattern; colours told apart."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    ramp = np.linspace(0, 65535, 40 * 30).astype(np.uint16).reshape(30, 40)
+    tifffile.imwrite(scans / "deep.tif", ramp, resolution=(300, 300))
+    grey = np.asarray(Image.effect_noise((40, 30), 80))
+    sepia = (grey[..., None] * [1.0, 0.85, 0.65]).astype(np.uint8)
+    Image.fromarray(sepia).save(scans / "sepia.png")
+    vivid = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    vivid = np.asarray(Image.fromarray(vivid[::6, ::8]).resize((40, 30)))
+    Image.fromarray(vivid).save(scans / "vivid.jpg")
+    (scans / "note.txt").write_text("not a scan")
+    report = tmp_path / "reports" / "r.json"
+    done = _command(
+        f"--checkpoint={run}", f"--out={tmp_path / 'out'}", "--compare",
+        f"--report={report}", f"{scans}/*",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "vivid.jpg: has colours, which are replaced" in done.stderr
+    assert "note.txt: not a picture" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    written = json.loads(report.read_text())
+    rows = {Path(row["source"]).name: row for row in written["files"]}
+    assert {name: (r["status"], r["bits"], r["kind"]) for name, r in rows.items()} == {
+        "deep.tif": ("done", 16, "grey"), "note.txt": ("failed", None, None),
+        "sepia.png": ("done", 8, "toned"), "vivid.jpg": ("done", 8, "coloured"),
+    }  # fmt: skip
+    assert rows["note.txt"]["reason"].endswith("not a picture that can be read")
+    assert all(row["seconds"] >= 0 for row in rows.values())
+    assert (rows["deep.tif"]["width"], rows["deep.tif"]["height"]) == (40, 30)
+    deep = read(tmp_path / "out" / "deep.tif")
+    assert deep.pixels.shape == (30, 40, 3)
+    assert deep.metadata.dpi == (300, 300)
+    L = oracle.rgb2lab(deep.pixels / 65535)[..., 0]
+    wanted = oracle.rgb2lab(np.repeat(ramp[..., None], 3, -1) / 65535)[..., 0]
+    assert np.abs(L - wanted).max() / 100 <= 8 / 65535
+    saved = checkpoint.load(run)
+    sha256 = checkpoint.digest(saved.variables)
+    assert sha256.encode() in deep.metadata.xmp
+    assert written["settings"]["checkpoint"] == sha256
+    compared = read(tmp_path / "out" / "deep.compare.tif").pixels
+    np.testing.assert_array_equal(compared[:, 40:], deep.pixels)
+    grey_half = oracle.rgb2lab(compared[:, :40] / 65535)
+    assert np.abs(grey_half[..., 1:]).max() < 0.1
+
+
+def test_done_once_until_something_changes(run: Path, tmp_path: Path) -> None:
+    photo, out = tmp_path / "a.png", tmp_path / "out"
+    Image.effect_noise((40, 30), 80).save(photo)
+    flags = [f"--checkpoint={run}", f"--out={out}", photo]
+
+    def times(*more: str) -> tuple[int, str]:
+        done = _command(*more, *flags)
+        assert done.returncode == 0, done.stderr
+        assert {p.name for p in out.iterdir()} == {"a.png", ".colorflax.jsonl"}
+        return (out / "a.png").stat().st_mtime_ns, done.stdout
+
+    first = times("--noprovenance")
+    with Image.open(out / "a.png") as image:
+        assert "Software" not in image.info
+    note = first[1].replace("\n", " (done before)\n")
+    assert times("--noprovenance") == (first[0], note)
+    again = times("--noprovenance", "--overwrite")
+    assert again[0] > first[0]
+    other = times("--saturation=2")
+    assert "done before" not in other[1]
+    Image.effect_noise((40, 30), 90).save(photo)
+    changed = times("--saturation=2")
+    assert "done before" not in changed[1]
+    assert "done before" in times("--saturation=2")[1]
+
+
+def test_formats_and_pipes(run: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "a.bmp"
+    Image.effect_noise((40, 30), 80).save(photo)
+    for format, kind in (("jpg", "JPEG"), ("tif", "TIFF"), ("webp", "WEBP")):
+        out = tmp_path / format
+        flags = [f"--checkpoint={run}", f"--out={out}", f"--format={format}"]
+        done = _command(*flags, photo)
+        assert done.returncode == 0, done.stderr
+        with Image.open(out / f"a.{format}") as image:
+            assert (image.format, image.size) == (kind, (40, 30))
+    done = subprocess.run(
+        [sys.executable, "-m", "colorflax.colorize", f"--checkpoint={run}", "-"],
+        input=photo.read_bytes(), capture_output=True, cwd=ROOT, env=ENV, check=True,
+    )  # fmt: skip
+    assert Image.open(io.BytesIO(done.stdout)).format == "PNG"
+    assert not done.stderr
+
+
+def test_killed_and_run_again(run: Path, tmp_path: Path) -> None:
+    """Whatever is there is whole; the same command finishes, and leaves no rest."""
+    album_, out = tmp_path / "album", tmp_path / "out"
+    album_.mkdir()
+    for i in range(6):
+        Image.effect_noise((900, 800 + i), 80).save(album_ / f"{i}.png")
+    command = [
+        sys.executable, "-m", "colorflax.colorize", f"--checkpoint={run}",
+        f"--out={out}", "--noprovenance", str(album_),
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("*.png")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    there = sorted(out.glob("*.png"))
+    assert 1 <= len(there) < 6
+    for path in there:
+        assert read(path).size[0] == 900
+    (out / ".5.png.abcd_123").write_bytes(b"begun")
+    done = _command(*command[3:])
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in out.iterdir()} == {
+        ".colorflax.jsonl", *(f"{i}.png" for i in range(6))
+    }  # fmt: skip
+    # At most the last one was written without being noted.
+    assert done.stdout.count("done before") >= len(there) - 1
+    for i in range(6):
+        assert read(out / f"{i}.png").size == (900, 800 + i)
+
+
+def test_a_ledger_of_broken_lines(tmp_path: Path) -> None:
+    made = {"source": "x", "stamp": (1, 2)}
+    ledger = Ledger(tmp_path)
+    ledger.write(tmp_path / "a.png", b"ours", made)
+    with (tmp_path / ".colorflax.jsonl").open("ab") as file:
+        file.write(b'\n{"file": "b.png", "sha2')
+    ledger = Ledger(tmp_path)
+    ledger.write(tmp_path / "b.png", b"ours too", made)
+    ledger = Ledger(tmp_path)
+    assert ledger.done(tmp_path / "a.png", made)
+    assert ledger.done(tmp_path / "b.png", made)
+    assert not ledger.done(tmp_path / "a.png", {**made, "stamp": (1, 3)})
+    (tmp_path / "a.png").write_bytes(b"a stranger's")
+    assert not ledger.done(tmp_path / "a.png", made)
+
+
+def test_places_in_another_folder(tmp_path: Path) -> None:
+    """Trees are kept, doubles and those who are taken get numbers."""
+    for name in ("in/x/a.tif", "in/x/a.jpg", "in/b.PNG", "out/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    out = tmp_path / "out"
+    names = [str(tmp_path / "in"), str(tmp_path / "**" / "*.tif"), "gone*.png"]
+    jobs = album.plan(names, out, None, lambda path: not path.exists())
+    assert [(j.target and j.target.relative_to(out).as_posix()) for j in jobs] == [
+        "b-2.png", "x/a.png", "x/a.tif", None
+    ]  # fmt: skip
+    assert jobs[-1].problem == "no file matches"
+    jobs = album.plan(names[:1], out, "webp", lambda path: True)
+    assert [j.target.name for j in jobs] == ["b.webp", "a.webp", "a-2.webp"]
+
+
+def test_a_command_of_its_own() -> None:
+    from colorflax import colorize
+
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"colorflax": "colorflax.colorize:command"}
+    assert callable(colorize.command)
