@@ -34,7 +34,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 _LONGEST = (  # more than half a minute each
     "test_readme", "test_colorize", "test_published", "test_features",
     "test_interruptions", "test_machines", "test_products", "test_sources",
-    "test_augment",
+    "test_augment", "test_predict", "test_batch",
 )  # fmt: skip
 
 
