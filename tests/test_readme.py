@@ -102,7 +102,10 @@ def test_notebook_lines(place: Path) -> None:
         shutil.rmtree(place / "runs" / "fusion")
         (place / "runs" / "mine").rename(place / "runs" / "fusion")
     *lines, last = _lines("python")
-    check = [f"picture = {last}", "assert picture.size == Image.open('old.jpg').size"]
+    check = [
+        "from PIL import Image", f"picture = {last}",
+        "assert picture.size == Image.open('old.jpg').size",
+    ]  # fmt: skip
     _run(["python", "-c", "\n".join([*lines, *check])], place)
 
 
