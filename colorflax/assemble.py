@@ -28,7 +28,6 @@ from colorflax import (
     scenes,
 )
 from colorflax.data import labels, library, packed, pipeline
-from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
 from colorflax.errors import UserError
 from colorflax.tasks import Colorization, Task
@@ -71,7 +70,7 @@ def assemble(
     about: dict[str, Any] = {
         "colorflax": __version__,
         "config": settings.to_dict(),
-        "photographs": _fingerprint(training) + _fingerprint(validation),
+        "photographs": fingerprint(sides),
     }
     if before is not None and before["photographs"] != about["photographs"]:
         changed["photographs"] = f"the photographs of {settings.data.source} changed"
@@ -203,6 +202,10 @@ def _as_before(record: dict[str, str], before: dict[str, str] | None) -> dict[st
     return record
 
 
-def _fingerprint(photos: Photographs) -> str:
-    hashes = photos.digests.tobytes().hex()
-    return f"{len(photos)} {hashlib.sha256(hashes.encode()).hexdigest()[:16]}"
+def fingerprint(sides: library.Division) -> str:
+    """Number and content of the photographs on both sides, as checkpoints note it."""
+    found = ""
+    for photos in sides:
+        hashes = photos.digests.tobytes().hex()
+        found += f"{len(photos)} {hashlib.sha256(hashes.encode()).hexdigest()[:16]}"
+    return found

@@ -1,7 +1,7 @@
 """The 313 bins as a picture: what colours they are, and how often each occurs."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from colorflax import bins, color, gamut
@@ -27,7 +27,7 @@ def draw(shares: Float[np.ndarray, "313"]) -> Image.Image:
     logs = np.log10(np.where(shares > 0, shares, np.nan))
     low, high = float(np.floor(np.nanmin(logs))), float(np.ceil(np.nanmax(logs)))
     high = max(high, low + 1)
-    shades = _shade((np.nan_to_num(logs, nan=low) - low) / (high - low))
+    shades = shade((np.nan_to_num(logs, nan=low) - low) / (high - low))
     right = 2 * _MARGIN + side
     _plane(pen, _MARGIN, side, f"colour of each bin at L = {_L:g}")
     _squares(pen, _MARGIN, _colours(), np.ones(bins.COUNT, bool))
@@ -43,7 +43,8 @@ def _colours() -> np.ndarray:
     return np.asarray(color.to_uint8(rgb))
 
 
-def _shade(level: np.ndarray) -> np.ndarray:
+def shade(level: Float[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n 3"]:
+    """A level from 0, dark, to 1, light, as a colour of the ramp."""
     stops = np.linspace(0, 1, len(_RAMP))
     shade = [np.interp(level, stops, _RAMP[:, c]) for c in range(3)]
     return np.stack(shade, axis=-1).round().astype(np.uint8)
@@ -82,8 +83,8 @@ def _scale(
 ) -> None:
     font = ImageFont.load_default(14)
     for row in range(side + 1):
-        shade = tuple(map(int, _shade(np.array(1 - row / side))))
-        pen.line((left, _MARGIN + row, left + 16, _MARGIN + row), shade)
+        ink = tuple(map(int, shade(np.array(1 - row / side))))
+        pen.line((left, _MARGIN + row, left + 16, _MARGIN + row), ink)
     for decade in range(int(low), int(high) + 1):
         y = _MARGIN + side * (high - decade) / (high - low)
         pen.line((left + 16, y, left + 21, y), "black")

@@ -73,6 +73,7 @@ class Network:
         saved: the checkpoint.
         settings: its config, as far as wanted with other data or another tau.
         temperatures: in place of the config's, a version for each.
+        taus: further versions, at the config's temperature.
 
     Raises:
         UserError: a temperature of a regression, or not a positive one; a tau without
@@ -84,16 +85,19 @@ class Network:
         saved: checkpoint.Saved,
         settings: config.Config,
         temperatures: Sequence[float] = (),
+        taus: Sequence[float] = (),
     ):
         self._saved = dataclasses.replace(
             saved, about=saved.about | {"config": settings.to_dict()}
         )
         task = predict.built(saved, settings)
         self._objective = task.objective
-        self._decode = {
-            name: jax.jit(version.decode)
-            for name, version in _versions(task.objective, temperatures).items()
-        }
+        versions = _versions(task.objective, temperatures)
+        for tau in taus:
+            tilted = dataclasses.replace(settings.objective, tau=tau)
+            other = dataclasses.replace(settings, objective=tilted)
+            versions[f"tau={tau:g}"] = predict.built(saved, other).objective
+        self._decode = {n: jax.jit(x.decode) for n, x in versions.items()}
         self._run = jax.jit(
             lambda variables, rgb, embedding: task.model.apply(
                 variables, split(rgb)[0], embedding
@@ -102,7 +106,7 @@ class Network:
 
     @property
     def names(self) -> Sequence[str]:
-        """`model`, or T=0.38 and so on."""
+        """`model`, or T=0.38 and so on, and tau=1."""
         return tuple(self._decode)
 
     def embeddings(self, photos: Photographs) -> Embeddings:

@@ -25,7 +25,9 @@ Board = dict[str, dict[str, Score]]
 """By system, then by number; `A - grey` are the paired differences of A and grey."""
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
+    """A number as the table shows it."""
+
     number: str
     label: str
     form: str
@@ -33,34 +35,35 @@ class _Column(NamedTuple):
 
 _BLOCKS = (
     (
-        _Column("mse", "MSE, (ab/127)^2", ".5f"),
-        _Column("ab_rmse", "RMSE of ab", ".2f"),
-        _Column("psnr", "PSNR of RGB, dB", ".2f"),
-        _Column("ssim", "SSIM of RGB", ".4f"),
+        Column("mse", "MSE, (ab/127)^2", ".5f"),
+        Column("ab_rmse", "RMSE of ab", ".2f"),
+        Column("psnr", "PSNR of RGB, dB", ".2f"),
+        Column("ssim", "SSIM of RGB", ".4f"),
     ),
     (
-        _Column("auc", "AuC", ".2%"),
-        _Column("auc_rebalanced", "AuC rebalanced", ".2%"),
-        _Column("within_5", "within 5 of ab", ".1%"),
-        _Column("within_10", "within 10 of ab", ".1%"),
+        Column("auc", "AuC", ".2%"),
+        Column("auc_rebalanced", "AuC rebalanced", ".2%"),
+        Column("within_5", "within 5 of ab", ".1%"),
+        Column("within_10", "within 10 of ab", ".1%"),
     ),
     (
-        _Column("colourfulness", "colourfulness", ".2f"),
-        _Column("true_colourfulness", "that of the truth", ".2f"),
-        _Column("colourfulness_error", "their distance", ".2f"),
-        _Column("chroma_ratio", "chroma/truth", ".2f"),
+        Column("colourfulness", "colourfulness", ".2f"),
+        Column("true_colourfulness", "that of the truth", ".2f"),
+        Column("colourfulness_error", "their distance", ".2f"),
+        Column("chroma_ratio", "chroma/truth", ".2f"),
     ),
     (
-        _Column("bits", "bits per pixel", ".3f"),
-        _Column("calibration_error", "calibration error", ".2%"),
+        Column("bits", "bits per pixel", ".3f"),
+        Column("calibration_error", "calibration error", ".2%"),
     ),
 )
-_LABELS = {"mean": "mean colour", "random": "random photo"}
+COLUMNS = {column.number: column for block in _BLOCKS for column in block}
+LABELS = {"mean": "mean colour", "random": "random photo"}
 _WIDTH = 19
 
 
-def board(result: Result, resamples: int, seed: int) -> Board:
-    """Every number of every system, and of each version of the model less grey's.
+def board(result: Result, resamples: int, seed: int, against: str = "grey") -> Board:
+    """Every number of every system, and of each but the baselines less `against`'s.
 
     All share the same resamples of photographs.
     """
@@ -78,11 +81,11 @@ def board(result: Result, resamples: int, seed: int) -> Board:
         one, many = finish(totals[:, start:stop]), finish(draws[:, start:stop])
         found[system, number] = one, many
     for system, number in places:
-        compared = ("grey", number) in found and not number.startswith("true_")
-        if system not in BASELINES and compared:
-            pair = zip(found[system, number], found["grey", number], strict=True)
-            one, many = (ours - grey for ours, grey in pair)
-            found[f"{system} - grey", number] = one, many
+        compared = (against, number) in found and not number.startswith("true_")
+        if system not in (*BASELINES, against) and compared:
+            pair = zip(found[system, number], found[against, number], strict=True)
+            one, many = (ours - theirs for ours, theirs in pair)
+            found[f"{system} - {against}", number] = one, many
     scores: Board = {}
     for (system, number), (one, many) in found.items():
         ends = bootstrap.interval(many) if len(table) > 1 else (np.nan, np.nan)
@@ -101,7 +104,7 @@ def text(scores: Board, result: Result, resamples: int) -> str:
             if block[0].number in numbers:
                 sign = "+" if system.endswith(" - grey") else ""
                 cells = [_cells(numbers.get(c.number), sign + c.form) for c in block]
-                label = _LABELS.get(system, system)
+                label = LABELS.get(system, system)
                 for name, row in zip(
                     (label, ""), zip(*cells, strict=True), strict=True
                 ):

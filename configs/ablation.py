@@ -1,0 +1,57 @@
+"""Does classification colour better than regression? Many runs, and one table.
+
+    python -m launch.ablate --config=configs/ablation.py --workdir=runs/ablation \\
+        --config.base.data.source=folder:photos
+
+Not a run but a plan of runs: every network under every objective from every seed. All
+follow `base` (built-in photographs at 64 px unless told otherwise, no embedding, so
+nothing is downloaded) with the same steps, batches and learning rate, and all heads
+stop at a stride of 4, where the classification needs them: nothing but the loss
+differs. No learning rate is tuned for any of them.
+
+What a classification says can be decoded in many ways without another training: a row
+of the table for each temperature and, where all colours weighed alike, for each tau.
+
+One word after a colon changes it: `small` (two objectives, one seed, 60 steps of 8 at
+32 px: a look at what comes out, not an answer).
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config(words: str = "") -> ConfigDict:
+    recipe = base.get_config()
+    recipe.model.stride = 4
+    config = ConfigDict(
+        {
+            "base": recipe,
+            "networks": "fusion",  # separated by commas, as are objectives
+            "objectives": "mse,huber,plain,rebalanced",
+            "reference": "mse",  # what all others are compared with
+            "seeds": (0, 1, 2),  # of parameters, order, crops and mirroring
+            "temperatures": (0.2, 0.38, 0.6, 1.0),
+            "taus": (0.25, 0.5, 1.0),  # at the temperature of `base`
+            # What each objective changes in base.objective.
+            "each": {
+                "mse": {"name": "regression", "loss": "mse"},
+                "huber": {"name": "regression", "loss": "huber"},
+                "plain": {"name": "classification", "rebalance": 1.0},
+                "rebalanced": {"name": "classification", "rebalance": 0.5},
+            },
+        }
+    )
+    return base.changed(config, words, _CHANGES)
+
+
+def _small(config: ConfigDict) -> None:
+    config.objectives = "mse,rebalanced"
+    config.seeds = (0,)
+    config.base.data.size = 32
+    config.base.data.short_side = 36
+    config.base.train.steps = 60
+    config.base.train.batch_size = 8
+
+
+_CHANGES = {"small": _small}

@@ -1,0 +1,1 @@
+"""Networks under objectives from seeds: trained alike, judged alike, one table."""
