@@ -52,6 +52,8 @@ def _small(config: ConfigDict) -> None:
     config.base.data.short_side = 36
     config.base.train.steps = 60
     config.base.train.batch_size = 8
+    config.base.train.log_every = 5
+    config.base.train.eval_every = 20
 
 
 _CHANGES = {"small": _small}

@@ -13,14 +13,23 @@ import pytest
 from colorflax import config, steps
 from colorflax.state import TrainState
 from colorflax.tasks import Colorization
+from launch.ablation import plan
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 NAMES = sorted({file.stem for file in CONFIGS.glob("*.py")} - {"base"})
+ABLATIONS = {"ablation"}  # plans of many runs; all others are one
 RNG = np.random.default_rng(0)
 
 
 def _config(name: str) -> types.ModuleType:
     return importlib.import_module(f"configs.{name}")
+
+
+def _runs(name: str, word: str) -> list[config.Config]:
+    values = _config(name).get_config(word)
+    if name in ABLATIONS:
+        return [training.settings for training in plan.parse(values).trainings]
+    return [config.parse(values)]
 
 
 @pytest.fixture
@@ -79,11 +88,12 @@ def test_product(network: str, objective: str, quick: None) -> None:
 def test_config(name: str) -> None:
     module = _config(name)
     for word in ["", *vars(module).get("_CHANGES", ())]:
-        parsed = config.parse(module.get_config(word))
-        assert config.parse(parsed.to_dict()) == parsed
+        for parsed in _runs(name, word):
+            assert config.parse(parsed.to_dict()) == parsed
     with pytest.raises(ValueError, match="'nonsense' after the config's colon"):
         module.get_config("nonsense")
-    assert f"python -m colorflax.main --config=configs/{name}.py" in module.__doc__
+    command = "launch.ablate" if name in ABLATIONS else "colorflax.main"
+    assert f"python -m {command} --config=configs/{name}.py" in module.__doc__
 
 
 def test_every_network_has_a_config() -> None:

@@ -88,8 +88,13 @@ def test_commands(place: Path) -> None:
             changes = [*SMALL, *(LIGHT[network] if i else FIRST)]
         if command[2] == "colorflax.prepare":
             changes = PACK
+        if command[2] == "launch.ablate":
+            base = [x.replace("--config.", "--config.base.") for x in SMALL]
+            changes = [*base, "--config.networks=simple"]
         printed = _run([*command, *changes], place)
         assert ("left grey" in printed) == training
+    assert (place / "runs" / "small" / "table.md").is_file()
+    assert not (place / "runs" / "ablation").exists()  # only asked what it would cost
     assert len(list((place / "colored").glob("*.png"))) == 13 + 12  # compared
 
 

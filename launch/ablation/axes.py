@@ -102,13 +102,15 @@ def _place(value: np.ndarray | float, ticks: np.ndarray) -> np.ndarray:
 def _polyline(
     pen: ImageDraw.ImageDraw, points: np.ndarray, ink: str, dashed: bool
 ) -> None:
-    if not dashed:
+    if len(points) == 1:
+        pen.circle(tuple(points[0].tolist()), 4, ink)
+    elif not dashed:
         pen.line([tuple(p) for p in points.tolist()], ink, 2)
-        return
-    # Dashes of a fixed length along the curve, whatever its points.
-    lengths = np.hypot(*np.diff(points, axis=0).T)
-    along = np.concatenate([[0.0], np.cumsum(lengths)])
-    for start in np.arange(0, along[-1], 9):
-        ends = np.array([start, min(start + 5, along[-1])])
-        x, y = (np.interp(ends, along, points[:, c]) for c in (0, 1))
-        pen.line((x[0], y[0], x[1], y[1]), ink, 2)
+    elif len(points):
+        # Dashes of a fixed length along the curve, whatever its points.
+        lengths = np.hypot(*np.diff(points, axis=0).T)
+        along = np.concatenate([[0.0], np.cumsum(lengths)])
+        for start in np.arange(0, along[-1], 9):
+            ends = np.array([start, min(start + 5, along[-1])])
+            x, y = (np.interp(ends, along, points[:, c]) for c in (0, 1))
+            pen.line((x[0], y[0], x[1], y[1]), ink, 2)
