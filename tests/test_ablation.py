@@ -80,10 +80,12 @@ def _tables(workdir: Path) -> list[bytes]:
 def test_rebalancing_is_livelier_and_mse_nearer(made: Path) -> None:
     """Where a colour is in doubt: what the whole comparison is about."""
     found = json.loads((made / "table.json").read_text())["table"]
-    member = found["simple rebalanced T=0.38"]
-    assert member["colourfulness"]["difference"]["low"] > 2
-    assert member["mse"]["difference"]["low"] > 0
-    assert member["mse"]["p_holm"] < 0.01
+    annealed, mean = (found[f"simple rebalanced T={t}"] for t in ("0.38", "1"))
+    for member in (annealed, mean):
+        assert member["colourfulness"]["difference"]["low"] > 2
+        assert member["colourfulness"]["p_holm"] < 0.01
+        assert member["mse"]["difference"]["value"] > 0
+    assert mean["mse"]["difference"]["low"] > 0
     assert found["simple mse"]["mse"]["p"] is None
     assert found["simple mse"]["mse"]["mean"]["value"] < found["grey"]["mse"]["mean"][
         "value"
@@ -106,9 +108,9 @@ def test_what_is_written(made: Path) -> None:
     for name, run in content["runs"].items():
         saved = checkpoint.load(made / name / "checkpoints" / str(STEPS))
         assert run["sha256"] == scores.contenders.digest(saved.variables)
-    wide = Image.open(made / "sheet.png")
-    assert wide.width > 5 * 96  # grey, three members, truth
-    assert wide.height > 12 * 96
+    with Image.open(made / "sheet.png") as wide:
+        assert wide.width > 5 * 96  # grey, three members, truth
+        assert wide.height > 12 * 96
     plots = {path.name for path in (made / "plots").iterdir()}
     assert plots == {
         "ab_histograms.png", "ab_planes.png", "errors.png", "training.png"
@@ -159,10 +161,13 @@ def test_a_folder_of_another_ablation(
     for change, complaint in (
         ("--config.base.optim.learning_rate=1e-3", "optim.learning_rate was 0.003"),
         (f"--config.base.data.source=folder:{photos}", "data.source was"),
-        ("--config.base.train.steps=40", "a run of more steps than"),
+        ("--config.base.train.steps=40", "it is at step 60, beyond 40"),
     ):
         done = commands.run("launch.ablate", *arguments, change, env=ENV)
-        assert complaint in commands.complaint(done)
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith(f"colorflax: {tmp_path}/copy/simple-mse-0 holds another")
+        assert complaint in last
 
 
 def test_dry_run_counts_and_trains_nothing(tmp_path: Path) -> None:

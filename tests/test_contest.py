@@ -262,6 +262,10 @@ def test_tau_needs_the_prior_and_moves_colours(
     moved = _evaluate(contenders.Network(bins_run, tilted), tilted)
     assert (plain.values("model", "mse") != moved.values("model", "mse")).all()
     assert np.array_equal(plain.values("model", "bits"), moved.values("model", "bits"))
+    both = _evaluate(contenders.Network(bins_run, settings, taus=[1.0]), settings)
+    for name, alone in (("model", plain), ("tau=1", moved)):
+        theirs = alone.values("model", "mse")
+        np.testing.assert_allclose(both.values(name, "mse"), theirs, rtol=1e-6)
     old = {k: v for k, v in bins_run.about.items() if k != "prior"}
     with pytest.raises(UserError, match="tau=1 needs the prior"):
         contenders.Network(dataclasses.replace(bins_run, about=old), tilted)

@@ -9,51 +9,57 @@ from colorflax.writers import say
 from launch.ablation.plan import Training
 
 
-def finished(training: Training, workdir: Path) -> checkpoint.Saved | None:
-    """The checkpoint after the last step, if the run got there.
-
-    It is not the best one, which would be chosen by the error of one of the losses.
-
-    Raises:
-        UserError: the run in that folder is another one.
-    """
-    folder = workdir / training.name
-    last = folder / "checkpoints" / str(training.settings.train.steps)
-    if not last.is_dir():
-        return None
-    try:
-        saved = checkpoint.load(last)
-    except UserError:
-        return None  # damaged: training goes on from the one before
-    changed = resume.changes(saved.about, training.settings)
-    resume.permit(changed, folder, allow=False)
-    return saved
-
-
 def finish(training: Training, workdir: Path, sides: Division) -> checkpoint.Saved:
     """Train what is left of a run; its checkpoint after the last step.
 
+    That one is not the best, which would be chosen by the error of one of the losses.
+
     Raises:
-        UserError: it cannot be trained, or went on for longer than is wanted now.
+        UserError: it cannot be trained, or the folder holds another run.
         Stopped: a signal came; the same command goes on.
     """
-    folder = workdir / training.name
-    saved = finished(training, workdir)
-    if saved is None:
-        with lock.hold(folder / "lock", "--workdir"):
-            run = assemble.assemble(training.settings, folder)
-            train.train(run, training.settings, folder)
-        saved = finished(training, workdir)
-    else:
+    settings, folder = training.settings, workdir / training.name
+    _need_same(training, folder, sides)
+    saved = _finished(training, folder)
+    if saved is not None:
         say(f"{folder}: finished")
-    if saved is None:
+        return saved
+    with lock.hold(folder / "lock", "--workdir"):
+        run = assemble.assemble(settings, folder)
+        train.train(run, settings, folder)
+    return checkpoint.load(_last(training, folder))
+
+
+def _finished(training: Training, folder: Path) -> checkpoint.Saved | None:
+    if not _last(training, folder).is_dir():
+        return None
+    try:
+        return checkpoint.load(_last(training, folder))
+    except UserError:
+        return None  # damaged: training goes on from the one before
+
+
+def _last(training: Training, folder: Path) -> Path:
+    return folder / "checkpoints" / str(training.settings.train.steps)
+
+
+def _need_same(training: Training, folder: Path, sides: Division) -> None:
+    before = checkpoint.remembered(folder)
+    if before is None:
+        return
+    settings = training.settings
+    changed = resume.changes(before, settings)
+    if before["photographs"] != assemble.fingerprint(sides):
+        where = settings.data.source
+        changed["photographs"] = f"the photographs of {where} changed"
+    there = [
+        int(p.name) for p in (folder / "checkpoints").iterdir() if p.name.isdigit()
+    ]
+    if max(there) > settings.train.steps:
+        much = f"it is at step {max(there)}, beyond {settings.train.steps}"
+        changed["train.steps"] = much
+    if changed:
         raise UserError(
-            f"{folder} holds a run of more steps than config.base.train.steps="
-            f"{training.settings.train.steps}; name another --workdir"
+            f"{folder} holds another run: {'; '.join(changed.values())}; name another "
+            "--workdir, for all runs of a table should be alike"
         )
-    if saved.about["photographs"] != assemble.fingerprint(sides):
-        raise UserError(
-            f"{folder}: trained on other photographs than are now in "
-            f"{training.settings.data.source}; name another --workdir"
-        )
-    return saved
