@@ -19,6 +19,9 @@ from launch.networks import markdown
 
 RESAMPLES, FLIPS, SEED = 2_000, 10_000, 0
 
+_FEW = 30  # photographs
+_NAMES = {"colourfulness_error": "distance from true colourfulness"}
+
 _SHOWN = tuple(n for n in NUMBERS if n != "true_colourfulness")
 
 
@@ -73,7 +76,9 @@ class Found(NamedTuple):
             if (of_it[0][0].network, of_it[0][0].objective)
             == (network, self.plan.reference)
         ]
-        return own[0]
+        usual = self.plan.trainings[0].settings.objective.temperature
+        annealed = f"{network} {self.plan.reference} T={usual:g}"
+        return annealed if annealed in own else own[0]
 
     def mean(self, member: str) -> Mapping[str, np.ndarray]:
         """Each photograph's parts, the mean over seeds."""
@@ -200,7 +205,7 @@ def as_markdown(table: Table, found: Found) -> str:
     """For people: means with intervals, then differences with their p."""
     plan, n = found.plan, len(found.result.photographs)
     numbers = [x for x in _SHOWN if any(x in row for row in table.values())]
-    head = [COLUMNS[x].label for x in numbers]
+    head = [_NAMES.get(x, COLUMNS[x].label) for x in numbers]
     means = [["", *head]]
     less = [["", *head]]
     for member, row in table.items():
@@ -244,6 +249,11 @@ def as_markdown(table: Table, found: Found) -> str:
         "them, chosen by these numbers, would have to be tried on other photographs.",
         "bits: to name the nearest of 313 bins, at T=1 and tau=0.",
     ]
+    if n < _FEW:
+        notes.append(
+            f"Of {many} a bootstrap knows too little: its intervals are too narrow; "
+            "trust the p-values."
+        )
     return "\n".join(notes) + "\n"
 
 

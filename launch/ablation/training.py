@@ -52,6 +52,8 @@ def _need_same(training: Training, folder: Path, sides: Division) -> None:
     if before["photographs"] != assemble.fingerprint(sides):
         where = settings.data.source
         changed["photographs"] = f"the photographs of {where} changed"
+    if before.get("changes"):  # by colorflax.main --allow_changes
+        changed["changes"] = "it has gone on under other settings than it began with"
     there = [
         int(p.name) for p in (folder / "checkpoints").iterdir() if p.name.isdigit()
     ]
