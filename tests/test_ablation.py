@@ -107,7 +107,7 @@ def test_what_is_written(made: Path) -> None:
     assert "permutation" in content["protocol"]["p"]
     for name, run in content["runs"].items():
         saved = checkpoint.load(made / name / "checkpoints" / str(STEPS))
-        assert run["sha256"] == scores.contenders.digest(saved.variables)
+        assert run["sha256"] == checkpoint.digest(saved.variables)
     with Image.open(made / "sheet.png") as wide:
         assert wide.width > 5 * 96  # grey, three members, truth
         assert wide.height > 12 * 96

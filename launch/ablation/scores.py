@@ -60,7 +60,7 @@ def measure(
     FOLDER/scores.json counts as long as network, photographs, settings, decodings,
     libraries and device are those that it was made with.
     """
-    sha256 = contenders.digest(saved.variables)
+    sha256 = checkpoint.digest(saved.variables)
     key = _key(training, sha256, sides)
     path = folder / "scores.json"
     known = _read(path, key)
