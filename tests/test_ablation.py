@@ -132,13 +132,12 @@ def test_the_same_table_again(made: Path, doubtful: str) -> None:
 def test_killed_it_goes_on_to_the_same_table(
     made: Path, doubtful: str, tmp_path: Path
 ) -> None:
-    """One run as a task of an array; the other killed in the middle of its steps."""
+    """The second run as a task of an array, killed in the middle of its steps."""
     arguments = _arguments(doubtful, tmp_path)
-    _ablate(*arguments, env=ENV | {"SLURM_ARRAY_TASK_ID": "1"})
-    assert [p.name for p in tmp_path.iterdir()] == ["simple-rebalanced-0"]
+    task = ENV | {"SLURM_ARRAY_TASK_ID": "1"}
     command = [sys.executable, "-m", "launch.ablate", *arguments]
     with subprocess.Popen(
-        command, cwd=commands.ROOT, stderr=subprocess.PIPE, text=True, env=ENV
+        command, cwd=commands.ROOT, stderr=subprocess.PIPE, text=True, env=task
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -146,10 +145,9 @@ def test_killed_it_goes_on_to_the_same_table(
                 process.send_signal(signal.SIGKILL)
                 break
     assert process.returncode == -signal.SIGKILL
-    assert not (tmp_path / "table.csv").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["simple-rebalanced-0"]
     done = _ablate(*arguments)
-    assert "going on from step" in done.stderr
-    assert "simple-rebalanced-0: finished" in done.stderr
+    assert "simple-rebalanced-0: going on from step" in done.stderr
     assert _tables(tmp_path) == _tables(made)
 
 
@@ -208,7 +206,7 @@ def test_all_runs_are_alike_but_for_the_loss(photos: str, tmp_path: Path) -> Non
         for t in made.trainings
     }
     assert len(equal) == 1
-    same_seed = [t for t in made.trainings if t.settings.seed == 1]
+    same_seed = [t for t in made.trainings if t.settings.seed == 1][:4]
     first, *others = [
         [batch["rgb"] for batch in itertools.islice(run.training_batches(0), 2)]
         for t in same_seed
