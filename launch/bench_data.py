@@ -152,7 +152,7 @@ def _torch(photos: Photographs, n: int) -> dict[str, Contestant]:
 
     def forever(draft: bool) -> Iterator[Any]:
         # Passes are joined, so that starting workers is not timed.
-        samples = _Samples([p.read().name for p in photos], draft)
+        samples = _Samples([Path(p.read().name) for p in photos], draft)
         loader: Any = DataLoader(
             cast(Any, samples), batch_size=_BATCH, shuffle=True, drop_last=True,
             num_workers=n, multiprocessing_context="spawn", persistent_workers=True,

@@ -9,6 +9,8 @@ is to the faster one.
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -35,15 +37,19 @@ def bench_zhang(rounds: int) -> None:
     variables = winograd.prepared(model, variables, small)  # as `predict` does
     forward = jax.jit(model.apply)
     plain, last = zhang().eval(), zhang().eval().to(memory_format=torch.channels_last)
+
+    def colour(network: Any, x: Any) -> Any:
+        return network((x - 50) / 100).numpy()
+
     for batch in _BATCHES:
         L = np.random.default_rng(0).uniform(0, 100, (batch, _SIZE, _SIZE, 1))
         on_device = jax.device_put(L.astype(np.float32))
         theirs = torch.from_numpy(np.array(on_device)).movedim(3, 1).contiguous()
         theirs_last = theirs.contiguous(memory_format=torch.channels_last)
         contestants: dict[str, Callable[[], object]] = {
-            "colorflax": lambda x=on_device: forward(variables, x),
-            "PyTorch": lambda x=theirs: plain((x - 50) / 100).numpy(),
-            "channels last": lambda x=theirs_last: last((x - 50) / 100).numpy(),
+            "colorflax": partial(forward, variables, on_device),
+            "PyTorch": partial(colour, plain, theirs),
+            "channels last": partial(colour, last, theirs_last),
         }
         with torch.no_grad():
             seconds = interleave(contestants, rounds)

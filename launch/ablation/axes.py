@@ -38,11 +38,11 @@ def draw(
     x_ticks, y_ticks = _ticks(xs), _ticks(ys, whole=log)
     pen.text((_LEFT, _TOP / 2), title, "black", ImageFont.load_default(14), "lm")
     for tick in x_ticks:
-        at = _LEFT + _place(tick, x_ticks) * _WIDE
+        at = float(_LEFT + _place(tick, x_ticks) * _WIDE)
         pen.line((at, _TOP, at, _TOP + _HIGH), "#E4E4E4")
         pen.text((at, _TOP + _HIGH + 6), f"{tick:g}", "black", font, "mt")
     for tick in y_ticks:
-        at = _TOP + (1 - _place(tick, y_ticks)) * _HIGH
+        at = float(_TOP + (1 - _place(tick, y_ticks)) * _HIGH)
         pen.line((_LEFT, at, _LEFT + _WIDE, at), "#E4E4E4")
         label = f"1e{tick:g}" if log else f"{tick:g}"
         pen.text((_LEFT - 6, at), label, "black", font, "rm")

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
@@ -98,7 +99,7 @@ def _columns(
             )
         )
         painted, _ = model.squares(batch)
-        L, _ = split(batch["rgb"])
+        L, _ = split(jnp.asarray(batch["rgb"]))
         if truth is None:
             truth = batch["rgb"]
             columns["grey"] = np.asarray(paint(L, 0 * judge.true_squares(truth)))
