@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 import commands
@@ -200,9 +199,12 @@ def test_places_in_another_folder(tmp_path: Path) -> None:
     assert [j.target.name for j in jobs] == ["b.webp", "a.webp", "a-2.webp"]
 
 
-def test_a_command_of_its_own() -> None:
-    from colorflax import colorize
-
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {"colorflax": "colorflax.colorize:command"}
-    assert callable(colorize.command)
+def test_a_command_of_its_own(tmp_path: Path) -> None:
+    """As installed, beside the Python that runs this."""
+    script = Path(sys.executable).with_name("colorflax")
+    done = subprocess.run(
+        [script, "nowhere.jpg"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("colorflax: ")
+    assert done.stderr.count("\n") == 1
