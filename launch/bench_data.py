@@ -10,6 +10,7 @@ cold start of its workers; they are warmed up, their buffers drained, then timed
 import collections
 import dataclasses
 import importlib.util
+import io
 import os
 import statistics
 import time
@@ -92,7 +93,9 @@ def bench_data(rounds: int) -> None:
 def _kinds(photos: Photographs) -> str:
     sides, formats = [], collections.Counter[str]()
     for photo in photos[:200]:
-        with Image.open(photo.read().picture) as image:
+        picture = photo.read().picture  # bytes where they come from a record
+        file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+        with Image.open(file) as image:
             sides.append(min(image.size))
             formats[image.format or "?"] += 1
     kinds = ", ".join(f"{n} {name}" for name, n in formats.most_common())
