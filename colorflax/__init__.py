@@ -9,11 +9,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(path: str | Path, size: int | None = None, edges: bool = True) -> "Colorizer":
+def load(
+    path: str | Path | None = None, size: int | None = None, edges: bool = True
+) -> "Colorizer":
     """A function that colours pictures, from a run's folder or one of its checkpoints.
 
     Args:
-        path: RUN, for its best checkpoint, or RUN/checkpoints/STEP.
+        path: RUN, for its best checkpoint, or RUN/checkpoints/STEP; None for the one
+            that comes with colorflax.
         size: px, the side that training fixed, of what the network sees of a picture;
             that of training if None.
         edges: colours follow the edges of the picture; otherwise they are smooth.

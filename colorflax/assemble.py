@@ -26,6 +26,7 @@ from colorflax import (
     resume,
     rules,
     scenes,
+    warmstart,
 )
 from colorflax.data import labels, library, packed, pipeline
 from colorflax.data.pipeline import Embeddings, HostBatch
@@ -45,10 +46,17 @@ class Run(NamedTuple):
     title: str  # of the table
     training_batches: Callable[[int], Iterator[HostBatch]]  # from a step on
     evaluation_batches: Callable[[], Iterator[HostBatch]]
+    begin: Callable[[Any], Any] = lambda state: (
+        state
+    )  # what step 0 makes of a fresh one
 
 
 def assemble(
-    settings: config.Config, workdir: Path, *, allow_changes: bool = False
+    settings: config.Config,
+    workdir: Path,
+    *,
+    allow_changes: bool = False,
+    init_from: str | None = None,
 ) -> Run:
     """Find the photographs, embed them, and build the task.
 
@@ -56,6 +64,7 @@ def assemble(
         settings: of this run.
         workdir: its folder, perhaps with checkpoints to go on from.
         allow_changes: go on from them also with other settings or photographs.
+        init_from: a run or checkpoint whose network this one begins with, or `default`.
 
     Raises:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
@@ -65,12 +74,17 @@ def assemble(
     before = checkpoint.remembered(workdir)
     changed = resume.changes(before, settings) if before else {}
     resume.permit(changed, workdir, allow_changes)
+    begins = None
+    start = {"init_from": before and before.get("init_from")}
+    if init_from is not None:
+        begins, start["init_from"] = warmstart.find(init_from, settings, before)
     sides = library.find(settings.data)
     training, validation = sides
     about: dict[str, Any] = {
         "colorflax": __version__,
         "config": settings.to_dict(),
         "photographs": fingerprint(sides),
+        **start,
     }
     if before is not None and before["photographs"] != about["photographs"]:
         changed["photographs"] = f"the photographs of {settings.data.source} changed"
@@ -81,6 +95,11 @@ def assemble(
     (for_training, for_validation), about["features"] = _embed(
         sides, settings.features, before and before["features"]
     )
+    if begins is not None and begins.about["features"] != about["features"]:
+        raise UserError(
+            f"--init_from={init_from} was trained with other {settings.features.name} "
+            "weights than those on this machine"
+        )
     named = labels.find(sides, settings.data)
     about["scenes"] = None if named is None else named.record
     if before is not None and before.get("scenes") != about["scenes"]:
@@ -133,6 +152,7 @@ def assemble(
         title=f"{count}, {which}, at {settings.data.size} px",
         training_batches=lambda start: training_batches(start, share),
         evaluation_batches=evaluation_batches,
+        **({} if begins is None else {"begin": warmstart.begin(begins)}),
     )
 
 

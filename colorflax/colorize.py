@@ -13,7 +13,10 @@ from colorflax.ledger import Ledger
 from colorflax.picture import FORMATS
 
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", "runs/fusion", "folder of a run, or one checkpoint in it"
+    "checkpoint",
+    None,
+    "folder of a run, or one checkpoint in it; the one that comes "
+    "with colorflax if not given",
 )
 _OUT = flags.DEFINE_string("out", "colored", "folder for the coloured pictures")
 _FORMAT = flags.DEFINE_enum(
@@ -26,6 +29,10 @@ _SIZE = flags.DEFINE_integer(
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", None, "of a classification: near 0 the likeliest colours, towards 1 "
     "duller, their mean; that of training if not given",
+)  # fmt: skip
+_TAU = flags.DEFINE_float(
+    "tau", None, "of a classification: 0 the colours it expects, towards 1 livelier; "
+    "that of its config if not given",
 )  # fmt: skip
 _SATURATION = flags.DEFINE_float("saturation", 1.0, "what chroma is multiplied by", 0)
 _EDGES = flags.DEFINE_enum(
@@ -66,6 +73,7 @@ def main(argv: Sequence[str]) -> int:
     wish = studio.Wish(
         temperature=_TEMPERATURE.value,
         saturation=_SATURATION.value,
+        tau=_TAU.value,
         size=_SIZE.value,
         edges=_EDGES.value,
         samples=_SAMPLES.value,
@@ -90,9 +98,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _studio(wish: studio.Wish) -> studio.Studio:
-    checkpoint = files.local(_CHECKPOINT.value)
     guided = wish.edges == "guided"
-    return studio.Studio(predict.load(checkpoint, wish.size, guided), wish)
+    return studio.Studio(predict.load(_CHECKPOINT.value, wish.size, guided), wish)
 
 
 def _pipe(names: Sequence[str], wish: studio.Wish) -> int:

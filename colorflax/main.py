@@ -31,6 +31,10 @@ _WORKDIR = flags.DEFINE_string(
 _ALLOW_CHANGES = flags.DEFINE_boolean(
     "allow_changes", False, "go on with a run under other settings than it began with"
 )
+_INIT_FROM = flags.DEFINE_string(
+    "init_from", None, "begin with the network of this run or checkpoint; `default` is "
+    "the one that comes with colorflax",
+)  # fmt: skip
 _PROFILE = flags.DEFINE_boolean(
     "profile", False, "leave a trace of a few steps in WORKDIR/profile"
 )
@@ -75,7 +79,12 @@ def main(argv: Sequence[str]) -> None:
     )
     leads = jax.process_index() == 0
     with lock.hold(workdir / "lock", "--workdir") if leads else nullcontext():
-        run = assemble.assemble(settings, workdir, allow_changes=_ALLOW_CHANGES.value)
+        run = assemble.assemble(
+            settings,
+            workdir,
+            allow_changes=_ALLOW_CHANGES.value,
+            init_from=_INIT_FROM.value,
+        )
         numbers = train.train(run, settings, workdir, profile=_PROFILE.value)
     if not leads:
         return

@@ -5,7 +5,7 @@ example, and decodes the head to colour; it never knows which network made the h
 """
 
 import dataclasses
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -94,15 +94,18 @@ class Classification:
         temperature: T of the annealed mean that decodes; near 0 the likeliest colour,
             1 the mean of the distribution.
         rebalancing: (313,) weights, from `bins.rebalancing_weights`; or None.
-        tilt: (313,) added to the logits before they are decoded; or None. tau log(w) of
-            rebalancing weights w turns what a network says that was trained on weights
-            of 1 towards what it would say had they been w^tau.
+        tau: tau log(w) is added to the logits before they are decoded. It turns what a
+            network says that was trained on weights of 1 towards what it would say had
+            they been w^tau: livelier.
+        log_weights: (313,), log(w) of the rebalancing weights w at 0.5; or None, and
+            tau is 0.
     """
 
     stride: int = 4
-    temperature: float = 0.38
+    temperature: Any = 0.38  # a number, perhaps a traced one; as tau
     rebalancing: np.ndarray | None = None
-    tilt: np.ndarray | None = None
+    tau: Any = 0.0
+    log_weights: np.ndarray | None = None
     channels: int = dataclasses.field(default=313, init=False)
 
     def loss(
@@ -125,9 +128,10 @@ class Classification:
         self, head: Float[Array, "b h_s w_s 313"]
     ) -> Float[Array, "b h_s w_s 313"]:
         """The logits that are decoded."""
-        if self.tilt is None:
+        if self.log_weights is None:
             return head
-        return head + jnp.asarray(self.tilt, head.dtype)[None, None, None]
+        tilt = self.tau * jnp.asarray(self.log_weights, head.dtype)
+        return head + tilt[None, None, None]
 
 
 @jax.custom_vjp
@@ -185,20 +189,21 @@ def build(
     if settings.name == "regression":
         delta = settings.huber_delta if settings.loss == "huber" else None
         return Regression(stride=stride, scale=settings.scale, delta=delta)
-    weights = tilt = None
-    if prior is not None and settings.rebalance < 1:
-        weights = np.asarray(bins.rebalancing_weights(prior, settings.rebalance))
-    if settings.tau:
-        if prior is None:
-            raise UserError(
-                f"tau={settings.tau:g} needs the prior that the network was trained "
-                "with, and this checkpoint, written before they carried one, has none; "
-                "train again or take tau=0"
-            )
-        tilt = settings.tau * np.log(np.asarray(bins.rebalancing_weights(prior)))
+    weights = log_weights = None
+    if prior is not None:
+        log_weights = np.log(np.asarray(bins.rebalancing_weights(prior)))
+        if settings.rebalance < 1:
+            weights = np.asarray(bins.rebalancing_weights(prior, settings.rebalance))
+    elif settings.tau:
+        raise UserError(
+            f"tau={settings.tau:g} needs the prior that the network was trained with, "
+            "and this checkpoint, written before they carried one, has none; train "
+            "again or take tau=0"
+        )
     return Classification(
         stride=stride,
         temperature=settings.temperature,
         rebalancing=weights,
-        tilt=tilt,
+        tau=settings.tau,
+        log_weights=log_weights,
     )

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from colorflax import checkpoint, config, features, prediction
+from colorflax import checkpoint, config, features, prediction, shipped
 from colorflax.data.views import whole_size, whole_view
 from colorflax.errors import UserError
 from colorflax.models import winograd
@@ -53,6 +53,7 @@ class Colorizer:
         image: Like | list[Like],
         temperature: float | None = None,
         saturation: float = 1.0,
+        tau: float | None = None,
     ) -> Any:
         """The same picture in predicted colours; a list of them for a list.
 
@@ -61,18 +62,20 @@ class Colorizer:
                 (h, w, 3), of uint8, uint16, or float in [0, 1].
             temperature: as for `Prediction.picture`.
             saturation: as for `Prediction.picture`.
+            tau: as for `Prediction.picture`.
 
         Returns:
             An array (h, w, 3) of the same dtype for an array, else an image of Pillow,
             RGB or RGBA, upright, in sRGB and 8-bit, for it has no deeper colour.
 
         Raises:
-            UserError: it cannot be read, or `temperature` has no meaning here.
+            UserError: it cannot be read, or `temperature` or `tau` has no meaning
+                here.
         """
         if isinstance(image, list):
-            return [self(each, temperature, saturation) for each in image]
+            return [self(each, temperature, saturation, tau) for each in image]
         source = take(image)
-        pixels = self.look(source).picture(temperature, saturation)
+        pixels = self.look(source).picture(temperature, saturation, tau)
         return back(image, pixels, source.alpha)
 
     def look(self, image: Like | Picture) -> Prediction:
@@ -102,9 +105,12 @@ class Colorizer:
         )
 
 
-def load(path: str | Path, size: int | None = None, edges: bool = True) -> Colorizer:
+def load(
+    path: str | Path | None, size: int | None = None, edges: bool = True
+) -> Colorizer:
     """As `colorflax.load`."""
-    return Colorizer(checkpoint.load(Path(path).expanduser()), size, edges)
+    named = None if path is None else str(Path(path).expanduser())
+    return Colorizer(shipped.load(named), size, edges)
 
 
 def built(saved: checkpoint.Saved, settings: config.Config) -> Colorization:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,10 @@ from colorflax.tasks import split
 
 _STRIP = 1 << 20  # pixels
 
-Decode = Callable[[jax.Array, float | None], jax.Array]
+Decoding = tuple[float, float]
+"""Temperature and tau."""
+
+Decode = Callable[[jax.Array, float, float], jax.Array]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +52,10 @@ class Prediction:
     size: tuple[int, int]
 
     def picture(
-        self, temperature: float | None = None, saturation: float = 1.0
+        self,
+        temperature: float | None = None,
+        saturation: float = 1.0,
+        tau: float | None = None,
     ) -> Pixels:
         """The picture in the colours expected.
 
@@ -56,15 +63,18 @@ class Prediction:
             temperature: of a classification: near 0 the likeliest colours, towards 1
                 their mean; None for that of training.
             saturation: what chroma is multiplied by, as far as sRGB goes.
+            tau: of a classification: 0 believes what it says, towards 1 rare colours,
+                which are lively ones, are believed more; None for that of the config.
 
         Returns:
             (h, w, 3), with the dtype of the source.
 
         Raises:
-            UserError: a temperature where there is no classification.
+            UserError: a temperature or tau where there is no classification, or a tau
+                where the checkpoint does not say which colours are rare.
         """
-        self._check(temperature)
-        return self._paint(self.decode(self.head, temperature), saturation)
+        ab = self.decode(self.head, *self._how(temperature, tau))
+        return self._paint(ab, saturation)
 
     def samples(
         self,
@@ -72,6 +82,7 @@ class Prediction:
         seed: int = 0,
         temperature: float | None = None,
         saturation: float = 1.0,
+        tau: float | None = None,
     ) -> Iterator[Pixels]:
         """Different colourings, the one likeliest to the network first.
 
@@ -80,13 +91,15 @@ class Prediction:
             seed: the same one gives the same colourings.
             temperature: as for `picture`.
             saturation: as for `picture`.
+            tau: as for `picture`.
 
         Raises:
             UserError: the checkpoint states no distribution to draw from.
         """
         objective = distribution(self.objective, "samples", self.name)
-        self._check(temperature)
-        logits = objective.tilted(self.head) / (temperature or objective.temperature)
+        temperature, tau = self._how(temperature, tau)
+        tilted = dataclasses.replace(objective, tau=tau).tilted(self.head)
+        logits = tilted / temperature
         rows, columns = self.rows_columns
         drawn = []
         for key in jax.random.split(jax.random.key(seed), n):
@@ -144,11 +157,8 @@ class Prediction:
         said = np.asarray(values)[0, :h, :w]
         return guided.enlarge(said, self.source.size, small, extent)
 
-    def _check(self, temperature: float | None) -> None:
-        if temperature is not None:
-            distribution(self.objective, "temperature", self.name)
-            if not temperature > 0:
-                raise UserError(f"temperature={temperature:g}; take more than 0")
+    def _how(self, temperature: float | None, tau: float | None) -> Decoding:
+        return settle(self.objective, temperature, tau, self.name)
 
 
 def distribution(objective: Objective, what: str, name: str) -> Classification:
@@ -161,14 +171,43 @@ def distribution(objective: Objective, what: str, name: str) -> Classification:
     return objective
 
 
-def decoder(objective: Objective) -> Decode:
-    """Head -> ab, at the objective's temperature or another."""
+def settle(
+    objective: Objective, temperature: float | None, tau: float | None, name: str
+) -> Decoding:
+    """What decodes a head: what is wished for, and else what its config says.
 
-    @functools.partial(jax.jit, static_argnums=1)
-    def decode(head: jax.Array, temperature: float | None) -> jax.Array:
-        if temperature is None or not isinstance(objective, Classification):
+    Raises:
+        UserError: checkpoint `name` cannot be decoded like that.
+    """
+    for what, value in (("temperature", temperature), ("tau", tau)):
+        if value is not None:
+            distribution(objective, what, name)
+    if not isinstance(objective, Classification):
+        return 1.0, 0.0
+    if temperature is None:
+        temperature = objective.temperature
+    elif not temperature > 0:
+        raise UserError(f"temperature={temperature:g}; take more than 0")
+    if tau is None:
+        tau = objective.tau
+    elif tau and objective.log_weights is None:
+        raise UserError(
+            f"tau={tau:g}: {name} does not say which colours are rare; take a "
+            "checkpoint that colorflax has trained"
+        )
+    return temperature, tau
+
+
+def decoder(objective: Objective) -> Decode:
+    """(head, temperature, tau) -> ab; a regression has neither of the two."""
+
+    @jax.jit
+    def decode(head: jax.Array, temperature: Any, tau: Any) -> jax.Array:
+        if not isinstance(objective, Classification):
             return objective.decode(head)
-        return dataclasses.replace(objective, temperature=temperature).decode(head)
+        return dataclasses.replace(objective, temperature=temperature, tau=tau).decode(
+            head
+        )
 
     return decode
 

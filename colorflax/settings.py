@@ -3,7 +3,13 @@
 import dataclasses
 from typing import Any, Literal
 
-STRIDES = {"fusion": (2, 4), "iizuka": (2, 4), "simple": (1, 2, 4), "zhang": (4,)}
+STRIDES = {
+    "fusion": (2, 4),
+    "iizuka": (2, 4),
+    "simple": (1, 2, 4),
+    "unet": (4,),
+    "zhang": (4,),
+}
 """Where the head of each network can stop; the first is its paper's."""
 
 STEERED = frozenset({"fusion"})
@@ -17,7 +23,7 @@ CLASSIFYING = frozenset({"iizuka"})
 class Model:
     """Which network, and at which stride its head stops."""
 
-    name: Literal["fusion", "iizuka", "simple", "zhang"]
+    name: Literal["fusion", "iizuka", "simple", "unet", "zhang"]
     stride: int  # pixels of the photograph per pixel of the head, see STRIDES
     global_size: int = 224  # px, iizuka: the square that its global features come from
     scene_weight: float = 0.0  # iizuka: of the cross-entropy of the scene's name, in

@@ -46,6 +46,14 @@ class TrainState(flax.struct.PyTreeNode):
             opt_state=opt_state,
         )
 
+    def begun_with(self, variables: Mapping[str, Any]) -> "TrainState":
+        """The same with the network of `variables`."""
+        state: TrainState = self.replace(
+            params=variables["params"],
+            model_state={k: v for k, v in variables.items() if k != "params"},
+        )
+        return state
+
     @property
     def newest(self) -> dict[str, Any]:
         """Parameters and statistics as the last update left them."""
@@ -87,6 +95,12 @@ class AveragedState(TrainState):
             lambda old, new: past * old + (1 - past) * new, self.average, state.newest
         )
         averaged: AveragedState = state.replace(average=average)
+        return averaged
+
+    def begun_with(self, variables: Mapping[str, Any]) -> "AveragedState":
+        """The same with the network of `variables`; the average has seen only that."""
+        state: Any = super().begun_with(variables)
+        averaged: AveragedState = state.replace(average=dict(variables))
         return averaged
 
     @property

@@ -10,7 +10,6 @@ import numpy as np
 
 from colorflax import __version__, checkpoint, guided, prediction
 from colorflax.album import beside
-from colorflax.errors import UserError
 from colorflax.paint import paint
 from colorflax.picture import FORMATS, Picture, Provenance, encode, read
 from colorflax.picture.pixels import Pixels
@@ -25,6 +24,7 @@ class Wish:
 
     temperature: float | None = None
     saturation: float = 1.0
+    tau: float | None = None
     size: int | None = None
     edges: str = "guided"
     samples: int = 0
@@ -46,11 +46,10 @@ class Studio:
         self._colorizer = colorizer
         self._wish = wish
         name = str(colorizer.saved.path)
-        for what in ("samples", "confidence", "temperature"):
+        for what in ("samples", "confidence"):
             if getattr(wish, what):
                 prediction.distribution(colorizer.objective, f"--{what}", name)
-        if wish.temperature is not None and not wish.temperature > 0:
-            raise UserError(f"--temperature={wish.temperature:g}; take more than 0")
+        prediction.settle(colorizer.objective, wish.temperature, wish.tau, name)
         self._sha256 = checkpoint.digest(colorizer.saved.variables)
 
     def settings(self) -> dict[str, Any]:
@@ -85,19 +84,18 @@ class Studio:
                 beside(target, "confidence"),
                 functools.partial(self._encode, format, opaque, sure, what),
             )
-        temperature, saturation = self._how()
-        drawn = said.samples(wish.samples, wish.seed, temperature, saturation)
+        drawn = said.samples(wish.samples, wish.seed, *self._how())
         for i, pixels in enumerate(drawn if wish.samples else (), start=1):
             what = {"sample": f"{i} of {wish.samples}", "seed": str(wish.seed)}
             yield beside(target, f"sample-{i}"), functools.partial(make, pixels, what)
-        pixels = said.picture(temperature, saturation)
+        pixels = said.picture(*self._how())
         if wish.compare:
             both = functools.partial(self._compare, format, picture, pixels)
             yield beside(target, "compare"), both
         yield target, functools.partial(make, pixels, {})
 
-    def _how(self) -> tuple[float | None, float]:
-        return self._wish.temperature, self._wish.saturation
+    def _how(self) -> tuple[float | None, float, float | None]:
+        return self._wish.temperature, self._wish.saturation, self._wish.tau
 
     def _compare(self, format: str, picture: Picture, pixels: Pixels) -> bytes:
         """Grey to the left, coloured to the right."""
@@ -116,7 +114,7 @@ class Studio:
         metadata = picture.metadata
         if self._wish.provenance:
             wish = dataclasses.asdict(self._wish)
-            names = ("temperature", "saturation", "size", "edges")
+            names = ("temperature", "saturation", "tau", "size", "edges")
             made = Provenance(
                 software=f"colorflax {__version__}",
                 checkpoint=self._sha256,

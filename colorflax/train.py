@@ -58,6 +58,8 @@ def train(
             state = checkpoints.restore(start, state)
             # A run that was asked to stop saved before it evaluated.
             judged = start if checkpoints.scored(start) else start - 1
+        else:
+            state = run.begin(state)
         if start and first:
             going_on = f"going on from step {start} of {timing.steps}"
             done = f"already at step {start}, nothing to train"

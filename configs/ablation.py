@@ -37,6 +37,7 @@ def get_config(words: str = "") -> ConfigDict:
             "seeds": (0, 1, 2),  # of parameters, order, crops and mirroring
             "temperatures": (0.2, 0.38, 0.6, 1.0),
             "taus": (0.25, 0.5, 1.0),  # at the temperature of `base`
+            "shown": "*",  # names of photographs that sheet.png may show, as in a shell
             # What each objective changes in base.objective.
             "each": {
                 "mse": {"name": "regression", "loss": "mse"},

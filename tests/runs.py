@@ -54,7 +54,7 @@ def begin(
     *,
     network: type[nn.Module] = Line,
     after: optax.GradientTransformation | None = None,
-    **flags: bool,
+    **flags: Any,
 ) -> assemble.Run:
     """All but the training; `after` changes what the optimiser does."""
     run = assemble.assemble(settings, workdir, **flags)

@@ -279,7 +279,7 @@ def test_the_network_sees_the_scale_it_was_trained_at(fit: str) -> None:
         (["--checkpoint={run}"], "name at least one photograph"),
         (["--checkpoint={run}", "--size=3", "x.jpg"], "--size=3 is too small"),
         (["--checkpoint={run}", "--samples=1", "x.jpg"], "--samples: "),
-        (["--checkpoint={run}", "--temperature=1", "x.jpg"], "--temperature: "),
+        (["--checkpoint={run}", "--temperature=1", "x.jpg"], "temperature: "),
         (["--checkpoint={run}", "-", "x.jpg"], "name nothing else"),
         (["--chekpoint={run}", "x.jpg"], "chekpoint"),
     ],

@@ -75,15 +75,19 @@ def test_temperature_and_saturation(bins_run: Path) -> None:
     rgb = np.asarray(photographs.builtin()[1].open(40))
     said = colorizer.look(rgb)
     logits = np.asarray(said.head, np.float64)
-    for temperature in (0.05, 1.0):
-        p = np.exp((logits - logits.max(axis=-1, keepdims=True)) / temperature)
+    rare = np.log(bins.rebalancing_weights(np.array(colorizer.saved.about["prior"])))
+    for temperature, tau in ((0.05, 0.0), (1.0, 0.0), (1.0, 0.5)):
+        tilted = logits + tau * rare
+        p = np.exp((tilted - tilted.max(axis=-1, keepdims=True)) / temperature)
         mean = (p / p.sum(axis=-1, keepdims=True)) @ bins.CENTRES
-        ab = said.decode(said.head, temperature)
+        ab = said.decode(said.head, temperature, tau)
         np.testing.assert_allclose(ab, mean, atol=0.01)
     cold, hot = (colorizer(rgb, temperature=t) for t in (0.05, 1.0))
     assert not np.array_equal(cold, hot)
     own = colorizer.objective.temperature
     np.testing.assert_array_equal(colorizer(rgb, temperature=own), colorizer(rgb))
+    np.testing.assert_array_equal(colorizer(rgb, tau=0.0), colorizer(rgb))
+    assert not np.array_equal(colorizer(rgb, tau=0.5), colorizer(rgb))
     # Where sRGB has room.
     middle = np.full((8, 8), 0.5)
     faint = guided.enlarge(np.full((1, 1, 2), 8.0, np.float32), (8, 8))

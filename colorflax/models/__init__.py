@@ -15,6 +15,7 @@ from colorflax import config
 from colorflax.models.fusion import Fusion
 from colorflax.models.iizuka import Iizuka
 from colorflax.models.simple import Simple
+from colorflax.models.unet import UNet
 from colorflax.models.zhang import Zhang
 
 
@@ -26,6 +27,7 @@ def build(settings: config.Model, channels: int) -> nn.Module:
         "fusion": lambda: Fusion(channels, stride, **how),
         "iizuka": lambda: Iizuka(channels, stride, settings.global_size, **how),
         "simple": lambda: Simple(channels, stride, **how),
+        "unet": lambda: UNet(channels, **how),
         "zhang": lambda: Zhang(channels, **how),
     }
     return networks[settings.name]()

@@ -18,7 +18,7 @@ from launch.networks import markdown
 
 _KEYS = (
     "base", "networks", "objectives", "reference", "seeds", "temperatures", "taus",
-    "each",
+    "each", "shown",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ class Plan:
 
     trainings: tuple[Training, ...]
     reference: str  # the objective that the others are compared with
+    shown: str = "*"  # names that a photograph of the sheet may have, as in a shell
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -126,7 +127,7 @@ def parse(values: Mapping[str, Any] | ConfigDict) -> Plan:
                         taus=taus if alike else (),
                     )
                 )
-    return Plan(tuple(trainings), tree["reference"])
+    return Plan(tuple(trainings), tree["reference"], tree["shown"])
 
 
 def cost(plan: Plan, workdir: Path, images_per_s: float | None) -> str:

@@ -1,5 +1,6 @@
 """Photographs side by side: grey, as each member colours them, and the truth."""
 
+import fnmatch
 import textwrap
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ from colorflax import checkpoint
 from colorflax.contest import judge
 from colorflax.data import pipeline
 from colorflax.data.library import Division
+from colorflax.errors import UserError
 from colorflax.tasks import paint, split
 from launch.ablation import scores
 from launch.ablation.table import SEED, Found
@@ -26,14 +28,25 @@ def chosen(found: Found) -> dict[str, Int[np.ndarray, " k"]]:
     """Which photographs are shown, none of them picked by hand.
 
     The first by content hash; others drawn at random; of the rest, those with the
-    largest error of the first reference, seeds averaged.
+    largest error of the first reference, seeds averaged. All of those whose names the
+    plan lets be shown.
+
+    Raises:
+        UserError: there is none of these names.
     """
-    n = len(found.result.photographs)
-    first = np.arange(min(EACH, n))
-    drawn = np.random.default_rng(SEED).permutation(n)
+    names = enumerate(found.result.names)
+    may = [i for i, name in names if fnmatch.fnmatchcase(name, found.plan.shown)]
+    if not may:
+        raise UserError(
+            f"config.shown={found.plan.shown} fits no photograph of the validation, "
+            f"such as {found.result.names[0]}"
+        )
+    first = np.array(may[:EACH])
+    drawn = np.random.default_rng(SEED).permutation(may)
     drawn = np.sort(drawn[~np.isin(drawn, first)][:EACH])
     sums, _ = found.mean(found.reference(found.plan.networks[0]))["mse"].T
     hardest = np.argsort(-sums, kind="stable")
+    hardest = hardest[np.isin(hardest, may)]
     worst = hardest[~np.isin(hardest, [*first, *drawn])][:EACH]
     kinds = {"first by hash": first, "at random": drawn}
     kinds[f"worst of {found.plan.reference}"] = worst

@@ -1,0 +1,104 @@
+"""A U-Net of residual blocks with a vector of the whole photograph: our own network."""
+
+import functools
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from colorflax.models.fuse import Fuse
+from colorflax.resample import repeat
+
+_WIDTHS = (96, 192, 320)  # at strides 4, 8 and 16
+_BLOCKS = 2  # on each way at each stride
+_VECTOR = 256
+
+
+class UNet(nn.Module):
+    """Down to 1/16, one vector of all that is there, and up to a quarter again.
+
+    Where the classic networks have plain convolutions, this one has residual blocks
+    (arXiv 1512.03385) with batch norm, and adds to the way up what it saw at the same
+    size on the way down (arXiv 1505.04597 concatenates). As in `Fusion`, a vector says
+    at every position what the photograph as a whole is; here it comes from the mean
+    over the lowest grid, so it is learnt, and any size will do. Nearly all of the work
+    is done at strides of 4 and more, for finer pixels decide few colours.
+
+    Attributes:
+        channels: of the head, which is linear: the objective says what it means.
+        dtype: of the products and of what lies between them; parameters and head are
+            float32.
+        remat: keep less for the way back, and compute the rest again.
+    """
+
+    channels: int
+    dtype: DTypeLike = jnp.float32
+    remat: bool = False
+
+    @nn.compact
+    def __call__(
+        self,
+        L: Float[Array, "b h w 1"],
+        embedding: Float[Array, "b e"] | None = None,
+        *,
+        train: bool = False,
+        axis: str | None = None,
+    ) -> Float[Array, "b h_4 w_4 {self.channels}"]:
+        """L in [0, 100] -> the head, at ceil(h / 4) x ceil(w / 4)."""
+        del embedding  # it learns its own
+        norm = functools.partial(
+            nn.BatchNorm,
+            use_running_average=not train,
+            axis_name=axis,
+            momentum=0.9,
+            dtype=self.dtype,
+        )
+        kind = nn.remat(_Residual) if self.remat and train else _Residual
+
+        def blocks(name: str, x: Array, features: int, stride: int) -> Array:
+            for i in range(_BLOCKS):
+                step = stride if i == 0 else 1
+                x = kind(features, step, norm, self.dtype, name=f"{name}_{i + 1}")(x)
+            return x
+
+        x = L / 50 - 1
+        x = nn.relu(nn.Conv(32, (3, 3), 2, dtype=self.dtype, name="stem")(x))
+        seen = []
+        for n, width in enumerate(_WIDTHS):
+            x = blocks(f"down_{4 << n}", x, width, 2)
+            seen.append(x)
+        vector = nn.Dense(_VECTOR, dtype=self.dtype, name="whole_1")(x.mean((1, 2)))
+        vector = nn.Dense(_VECTOR, dtype=self.dtype, name="whole_2")(nn.relu(vector))
+        x = Fuse(_WIDTHS[-1], dtype=self.dtype, name="fuse")(x, nn.relu(vector))
+        x = nn.relu(x)
+        for n in reversed(range(len(_WIDTHS) - 1)):
+            before, width = seen[n], _WIDTHS[n]
+            x = nn.Dense(width, dtype=self.dtype, name=f"narrow_{4 << n}")(x)
+            x = repeat(x, 2, before.shape[1:3]) + before
+            x = blocks(f"up_{4 << n}", x, width, 1)
+        return nn.Dense(self.channels, dtype=jnp.float32, name="head")(x)
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions, normalised, added to what they were given."""
+
+    features: int
+    stride: int
+    norm: Callable[..., nn.Module]
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_s w_s f"]:
+        def conv(size: int, stride: int) -> nn.Conv:
+            return nn.Conv(
+                self.features, (size, size), stride, use_bias=False, dtype=self.dtype
+            )
+
+        y = nn.relu(self.norm()(conv(3, self.stride)(x)))
+        # At first the block passes on what it was given (arXiv 1706.02677).
+        y = self.norm(scale_init=nn.initializers.zeros)(conv(3, 1)(y))
+        if x.shape != y.shape:
+            x = self.norm()(conv(1, self.stride)(x))
+        return nn.relu(x + y)

@@ -1,0 +1,88 @@
+"""A run that begins with the network of a checkpoint in place of a random one."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from colorflax import checkpoint, config, shipped
+from colorflax.errors import UserError
+
+# What decides which arrays a network has and what they mean.
+_SHAPING = (
+    ("model", "name"), ("model", "stride"), ("model", "global_size"),
+    ("objective", "name"), ("features", "name"),
+)  # fmt: skip
+
+
+def find(
+    name: str, settings: config.Config, before: Mapping[str, Any] | None
+) -> tuple[checkpoint.Saved, dict[str, str]]:
+    """The checkpoint to begin with, and what the run's own checkpoints say of it.
+
+    Args:
+        name: as the user gave it; see `shipped.load`.
+        settings: of the run.
+        before: the notes of the run where it has begun already.
+
+    Raises:
+        UserError: there is none, another network was trained there, or this run began
+            with something else.
+    """
+    saved = shipped.load(name)
+    theirs = config.parse(saved.about["config"])
+    for room, knob in _SHAPING:
+        has, wants = (getattr(getattr(c, room), knob) for c in (theirs, settings))
+        if has != wants:
+            raise UserError(
+                f"--init_from={name} has {room}.{knob}={has!r} and this config "
+                f"{wants!r}; take the config that it was trained with"
+            )
+    record = {"name": name, "sha256": checkpoint.digest(saved.variables)}
+    if before is not None:
+        began = before.get("init_from")
+        if began is None or began["sha256"] != record["sha256"]:
+            how = f"with {began['name']}" if began else "with random numbers"
+            raise UserError(
+                f"--init_from={name}: the run in this folder began {how}, from other "
+                "numbers; leave --init_from out to go on, or name another --workdir"
+            )
+    return saved, record
+
+
+def begin(saved: checkpoint.Saved) -> Callable[[Any], Any]:
+    """A function of a fresh state: the same with the network of `saved`.
+
+    It raises `UserError` where the arrays are not those of the state.
+    """
+
+    def start(state: Any) -> Any:
+        want, have = (
+            {jax.tree_util.keystr(path): x.shape for path, x in _leaves(variables)}
+            for variables in (state.newest, saved.variables)
+        )
+        for name in sorted(want.keys() | have.keys()):
+            if want.get(name) != have.get(name):
+                raise UserError(
+                    f"--init_from: {saved.path} has {have.get(name, 'no array')} where "
+                    f"this network has {want.get(name, 'none')}: {name}; take the "
+                    "config that it was trained with"
+                )
+        places = jax.tree.map(lambda x: x.sharding, state)
+        return jax.tree.map(_put, state.begun_with(saved.variables), places)
+
+    return start
+
+
+def _leaves(tree: Any) -> list[Any]:
+    leaves: list[Any] = jax.tree_util.tree_leaves_with_path(tree)
+    return leaves
+
+
+def _put(x: Any, sharding: Any) -> jax.Array:
+    """`x` as it lies on the devices of all processes."""
+    if isinstance(x, jax.Array) and x.sharding == sharding:
+        return x
+    array = np.asarray(x)
+    return jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
