@@ -19,13 +19,17 @@ from colorflax import (
     contest,
     files,
     release,
+    shipped,
 )
 from colorflax.contest import contenders, scoreboard
 from colorflax.data import library
 from colorflax.errors import UserError
 
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "folder of a run, or one checkpoint in it"
+    "checkpoint",
+    None,
+    "folder of a run, or one checkpoint in it; `default` is the "
+    "one that comes with colorflax",
 )
 _MODEL = flags.DEFINE_enum(
     "model", "network", ["network", "grey", "truth"], "what is judged; the latter two "
@@ -39,7 +43,9 @@ _OUT = flags.DEFINE_string("out", None, "JSON file: all numbers and the protocol
 _TEMPERATURE = flags.DEFINE_list(
     "temperature", [], "of a classification, in place of its own: a row for each"
 )
-_TAU = flags.DEFINE_float("tau", None, "in place of config.objective.tau")
+_TAU = flags.DEFINE_list(
+    "tau", [], "of a classification, in place of its own; several: a row for each"
+)
 _RESAMPLES = flags.DEFINE_integer("resamples", 2_000, "for the intervals", 100)
 _SEED = flags.DEFINE_integer(
     "seed", 0, "of the resamples and of the random photographs", 0, 2**32 - 1
@@ -67,17 +73,17 @@ def main(argv: Sequence[str]) -> None:
     network = _MODEL.value == "network"
     if network and not _CHECKPOINT.value:
         raise UserError("name a checkpoint, --checkpoint=RUN, or --model=grey")
-    if not network and (_TEMPERATURE.value or _TAU.value is not None):
+    if not network and (_TEMPERATURE.value or _TAU.value):
         raise UserError(f"--model={_MODEL.value} has no temperature and no tau")
     out = files.local(_OUT.value) if _OUT.value else None
     saved = None
     if _CHECKPOINT.value:
-        saved = checkpoint.load(files.local(_CHECKPOINT.value))
+        saved = shipped.load(_CHECKPOINT.value)
     settings = _settings(saved)
     model: contenders.Model = contenders.Constant(_MODEL.value)
     if network:
         assert saved is not None
-        model = contenders.Network(saved, settings, _temperatures())
+        model = _network(saved, settings)
     sides = library.find(settings.data)
     result = contest.evaluate(
         model, sides, settings.data, _MODE.value,
@@ -100,6 +106,7 @@ def _settings(saved: checkpoint.Saved | None) -> config.Config:
     values = release.SETTINGS.to_dict()
     if saved is not None:
         values = config.parse(saved.about["config"]).to_dict()
+        values["objective"] |= _alone()
     given = {name: flag.value for name, flag in _DATA.items() if flag.value is not None}
     if saved is None and "source" not in given:
         raise UserError("name photographs, for example --config.data.source=folder:DIR")
@@ -110,18 +117,39 @@ def _settings(saved: checkpoint.Saved | None) -> config.Config:
     # Scenes are not judged here, and other photographs may have no names of them.
     values["data"] |= given | {"labels": "none"}
     values["model"]["scene_weight"] = 0.0
-    if _TAU.value is not None:
-        values["objective"]["tau"] = _TAU.value
     return config.parse(values)
 
 
-def _temperatures() -> list[float]:
-    try:
-        return [float(text) for text in _TEMPERATURE.value]
-    except ValueError:
-        wrong = ",".join(_TEMPERATURE.value)
+def _network(saved: checkpoint.Saved, settings: config.Config) -> contenders.Network:
+    """With a version for each temperature, or for each of several taus."""
+    temperatures, taus = _numbers("temperature"), _numbers("tau")
+    if len(taus) < 2:
+        return contenders.Network(saved, settings, temperatures)
+    if len(temperatures) > 1:
         raise UserError(
-            f"--temperature={wrong} should be numbers, as in 0.2,0.38,1"
+            "--temperature and --tau cannot both be lists; name one of either"
+        )
+    return contenders.Network(saved, settings, taus=taus)
+
+
+def _alone() -> dict[str, float]:
+    """The one tau, and the one temperature beside several, as settings."""
+    temperatures, taus = _numbers("temperature"), _numbers("tau")
+    found = {}
+    if len(taus) == 1:
+        found["tau"] = taus[0]
+    elif taus and len(temperatures) == 1:
+        found["temperature"] = temperatures[0]
+    return found
+
+
+def _numbers(flag: str) -> list[float]:
+    texts: list[str] = list(flags.FLAGS[flag].value or ())
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        raise UserError(
+            f"--{flag}={','.join(texts)} should be numbers, as in 0.2,0.38,1"
         ) from None
 
 

@@ -1,6 +1,6 @@
 """The recipe of the checkpoint that comes with colorflax.
 
-    python -m colorflax.main --config=configs/default.py \\
+    python -m colorflax.main --config=configs/unet.py \\
         --config.data.source=folder:photos
 
 A U-Net of its own with a vector of the whole photograph, under the plain cross-entropy

@@ -1,0 +1,111 @@
+"""Photographs as a checkpoint colours them, on one sheet, none picked by hand.
+
+    python -m launch.gallery --checkpoint=RUN --out=sheet.jpg
+    python -m launch.gallery --checkpoint=RUN --photos=folder:old --out=old.jpg
+
+Of the photographs that the run set aside, or of all of --photos: drawn by --seed, or
+with --worst those with the largest error. Each is shown grey, coloured and, where it
+has colours of its own, as it was.
+"""
+
+import dataclasses
+import fnmatch
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from absl import flags
+from PIL import Image, ImageOps
+
+from colorflax import cli, color, config, files, predict, tint
+from colorflax.data import library
+from colorflax.data.photographs import Photograph, Photographs
+from colorflax.errors import UserError
+
+_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "a run; ours if not given")
+_PHOTOS = flags.DEFINE_string("photos", None, "in place of those the run set aside")
+_NAMES = flags.DEFINE_string("names", "*", "only photographs of such names")
+_COUNT = flags.DEFINE_integer("count", 12, "how many", 1)
+_COLUMNS = flags.DEFINE_integer("columns", 2, "photographs beside each other", 1)
+_SEED = flags.DEFINE_integer("seed", 0, "of which", 0)
+_WORST = flags.DEFINE_boolean("worst", False, "those with the largest squared error")
+_TAU = flags.DEFINE_float("tau", None, "as for colorize")
+_TEMPERATURE = flags.DEFINE_float("temperature", None, "as for colorize")
+_SIDE = flags.DEFINE_integer("side", 160, "px, the longest side of each", 16)
+_OUT = flags.DEFINE_string("out", "gallery.jpg", "where to")
+
+_GAP = 4
+
+
+def main(argv: Sequence[str]) -> None:
+    """Choose, colour, and put side by side."""
+    if len(argv) > 1:
+        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    colorizer = predict.load(_CHECKPOINT.value)
+    photos = _candidates(config.parse(colorizer.saved.about["config"]).data)
+    order = np.random.default_rng(_SEED.value).permutation(len(photos))
+    drawn = order if _WORST.value else order[: _COUNT.value]
+    rows = [_row(colorizer, photos[int(i)]) for i in drawn]
+    if _WORST.value:
+        rows = sorted(rows, key=lambda row: -row.error)[: _COUNT.value]
+    buffer = io.BytesIO()
+    _sheet([row.pictures for row in rows]).save(buffer, "JPEG", quality=88)
+    out = files.local(_OUT.value)
+    files.write(out, buffer.getvalue())
+    for row in rows:
+        print(f"{row.name}: MSE {row.error:.5f} (ab/127)^2")
+    print(f"{len(rows)} of {len(photos)}, row by row: {out}")
+
+
+def _candidates(settings: config.Data) -> Photographs:
+    if _PHOTOS.value is not None:
+        settings = dataclasses.replace(
+            settings, source=_PHOTOS.value, train_split="train", validation_split="",
+            validation_percent=0.0,
+        )  # fmt: skip
+    settings = dataclasses.replace(settings, labels="none")
+    photos = library.find(settings).validation
+    names = [photo.read().name for photo in photos]
+    fit = [i for i, x in enumerate(names) if fnmatch.fnmatchcase(x, _NAMES.value)]
+    if not fit:
+        raise UserError(f"--names={_NAMES.value} fits none of {len(names)} photographs")
+    return photos[np.array(fit)]
+
+
+class _Row(NamedTuple):
+    name: str
+    pictures: list[Image.Image]  # grey, coloured and perhaps the truth
+    error: float
+
+
+def _row(colorizer: predict.Colorizer, photo: Photograph) -> _Row:
+    rgb = np.asarray(ImageOps.contain(photo.open(), (_SIDE.value,) * 2))
+    said = colorizer.look(rgb)
+    made = said.picture(_TEMPERATURE.value, 1.0, _TAU.value)
+    grey = said.picture(_TEMPERATURE.value, 0.0, _TAU.value)
+    lab = [np.asarray(color.rgb_to_lab(x)) for x in (made, rgb)]
+    error = np.square((lab[0] - lab[1])[..., 1:] / 127).mean()
+    shown = [grey, made, rgb] if tint.kind(rgb) == "coloured" else [grey, made]
+    return _Row(photo.read().name, [Image.fromarray(x) for x in shown], float(error))
+
+
+def _sheet(rows: list[list[Image.Image]]) -> Image.Image:
+    side, wide = _SIDE.value + _GAP, max(map(len, rows))
+    columns = min(_COLUMNS.value, len(rows))
+    step = wide * side + 3 * _GAP
+    size = columns * step - 3 * _GAP, -(-len(rows) // columns) * side
+    sheet = Image.new("RGB", size, "white")
+    for n, pictures in enumerate(rows):
+        left, top = n % columns * step, n // columns * side
+        for x, picture in enumerate(pictures):
+            at = (
+                left + x * side + (_SIDE.value - picture.width) // 2,
+                top + (_SIDE.value - picture.height) // 2,
+            )
+            sheet.paste(picture, at)
+    return sheet
+
+
+if __name__ == "__main__":
+    cli.run(main)
