@@ -11,6 +11,7 @@ import numpy as np
 from absl import app, flags
 
 from colorflax import bins, cli, color
+from launch.bench_colorize import bench_colorize
 from launch.bench_data import bench_data
 from launch.bench_edges import bench_edges
 from launch.bench_train import bench_train
@@ -60,6 +61,7 @@ def bench_gamut(rounds: int) -> None:
 
 BENCHMARKS = {
     "color": bench_color,
+    "colorize": bench_colorize,
     "gamut": bench_gamut,
     "data": bench_data,
     "edges": bench_edges,

@@ -31,7 +31,7 @@ from colorflax.tasks import Colorization
 from configs import fusion
 
 _PHOTOS = flags.DEFINE_string(
-    "photos", None, "data, edges: folder of photographs; the built-in ones if not given"
+    "photos", None, "colorize, data, edges: a folder; built-in photographs if not given"
 )
 _RECORDS = flags.DEFINE_string(
     "records", None, "data: the same photographs as colorflax.prepare packed them"
