@@ -53,8 +53,7 @@ def plan(
         if place is None:
             jobs[key] = Job(source, None, problem)
             continue
-        kept = _KEPT.get(place.suffix.lower(), ".png")
-        first = target = out / place.with_suffix(FORMATS[format] if format else kept)
+        first = target = out / becomes(place, format)
         number = 2
         while str(target.resolve()).casefold() in taken or not ours(target):
             target = first.with_name(f"{first.stem}-{number}{first.suffix}")
@@ -62,6 +61,12 @@ def plan(
         taken.add(str(target.resolve()).casefold())
         jobs[key] = Job(source, target)
     return list(jobs.values())
+
+
+def becomes(place: Path, format: str | None = None) -> Path:
+    """What a photograph of that name is called when it is coloured."""
+    kept = _KEPT.get(place.suffix.lower(), ".png")
+    return place.with_suffix(FORMATS[format] if format else kept)
 
 
 def sweep(jobs: Iterable[Job]) -> None:

@@ -1,5 +1,6 @@
 """One photograph becomes the files that are wished for."""
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from colorflax.paint import paint
 from colorflax.picture import FORMATS, Picture, Provenance, encode, read
 from colorflax.picture.pixels import Pixels
 from colorflax.predict import Colorizer
+from colorflax.prediction import Prediction
 
 _FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()}
 
@@ -43,26 +45,31 @@ class Studio:
     """
 
     def __init__(self, colorizer: Colorizer, wish: Wish):
-        self._colorizer = colorizer
-        self._wish = wish
-        name = str(colorizer.saved.path)
-        for what in ("samples", "confidence"):
-            if getattr(wish, what):
-                prediction.distribution(colorizer.objective, f"--{what}", name)
-        prediction.settle(colorizer.objective, wish.temperature, wish.tau, name)
+        self.colorizer = colorizer
+        self._wish = self._granted(wish)
         self._sha256 = checkpoint.digest(colorizer.saved.variables)
+
+    def wishing(self, wish: Wish) -> "Studio":
+        """The same colorizer with another wish, of the same size and edges.
+
+        Raises:
+            UserError: as for a new one.
+        """
+        other = copy.copy(self)
+        other._wish = self._granted(wish)
+        return other
 
     def settings(self) -> dict[str, Any]:
         """All that a written file depends on, beside its source."""
         wish = dataclasses.asdict(self._wish)
-        saved = {"checkpoint": self._sha256, "step": self._colorizer.saved.step}
+        saved = {"checkpoint": self._sha256, "step": self.colorizer.saved.step}
         return {"colorflax": __version__, **saved, **wish}
 
     def one(self, content: bytes, name: str) -> bytes:
         """A file's content, coloured."""
         picture = read(content, name)
         kept = {"PNG": "png", "TIFF": "tif"}.get(picture.metadata.format, "png")
-        pixels = self._colorizer.look(picture).picture(*self._how())
+        pixels = self.colorizer.look(picture).picture(*self._how())
         return self._encode(self._wish.format or kept, picture, pixels, {})
 
     def files(
@@ -72,10 +79,15 @@ class Studio:
 
         So where that is, nothing is missing.
         """
-        wish = self._wish
+        yield from self.prints(self.colorizer.look(picture), target)
+
+    def prints(
+        self, said: Prediction, target: Path
+    ) -> Iterator[tuple[Path, Callable[[], bytes]]]:
+        """The same of a picture that the colorizer has looked at."""
+        wish, picture = self._wish, said.source
         format = _FORMAT_OF[target.suffix]
         make = functools.partial(self._encode, format, picture)
-        said = self._colorizer.look(picture)
         if wish.confidence:
             sure = said.confidence()
             opaque = dataclasses.replace(picture, alpha=None)
@@ -93,6 +105,15 @@ class Studio:
             both = functools.partial(self._compare, format, picture, pixels)
             yield beside(target, "compare"), both
         yield target, functools.partial(make, pixels, {})
+
+    def _granted(self, wish: Wish) -> Wish:
+        objective = self.colorizer.objective
+        name = str(self.colorizer.saved.path)
+        for what in ("samples", "confidence"):
+            if getattr(wish, what):
+                prediction.distribution(objective, f"--{what}", name)
+        prediction.settle(objective, wish.temperature, wish.tau, name)
+        return wish
 
     def _how(self) -> tuple[float | None, float, float | None]:
         return self._wish.temperature, self._wish.saturation, self._wish.tau
@@ -118,7 +139,7 @@ class Studio:
             made = Provenance(
                 software=f"colorflax {__version__}",
                 checkpoint=self._sha256,
-                step=self._colorizer.saved.step,
+                step=self.colorizer.saved.step,
                 settings={name: wish[name] for name in names} | what,
             )
             metadata = made.sign(metadata)

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import linen as nn
 from small import Line
 
 from colorflax import assemble, checkpoint, config, train
-from configs import fusion
+from colorflax.state import TrainState
+from colorflax.tasks import Colorization
+from configs import fusion, simple
 
 ENV = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 
@@ -70,6 +73,25 @@ def begin(
 def finish(settings: config.Config, workdir: Path) -> dict[str, float]:
     """Train to the end, from where `workdir` is."""
     return train.train(begin(settings, workdir), settings, workdir)
+
+
+def untrained(workdir: Path, words: str = "") -> Path:
+    """A checkpoint of `configs/simple.py` before its first step, and vivid."""
+    values = simple.get_config(words).to_dict()
+    values["data"].update(size=32, short_side=32)
+    task = Colorization.build(config.parse(values), prior=None)
+    variables = jax.jit(task.model.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 1)))
+    state = TrainState(
+        step=np.int32(0),
+        params=jax.tree.map(lambda x: 4 * x, variables["params"]),
+        model_state={},
+        opt_state=(),
+    )
+    about = {"config": values, "photographs": "none", "features": None}
+    checkpoints = checkpoint.Checkpoints(workdir, about, keep=1)
+    checkpoints.save(0, state, score=None)
+    checkpoints.close()
+    return workdir
 
 
 def steps(workdir: Path) -> list[int]:

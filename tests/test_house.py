@@ -69,6 +69,7 @@ def test_one_room_per_outside_library() -> None:
         "tensorflow_datasets": {"data"},
         "orbax": {"checkpoint"},
         "keras": {"features"},
+        "gradio": {"page"},
         "tensorboardX": {"writers"},
     }
     for library, allowed in rooms.items():

@@ -1,0 +1,39 @@
+"""A page to colour photographs: python -m colorflax.app --checkpoint=RUN."""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from colorflax import cli, files, predict, studio
+from colorflax.errors import UserError
+
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "folder of a run, or one checkpoint in it"
+)
+_PORT = flags.DEFINE_integer(
+    "port", 7860, "of the page, on this machine only; 0 takes a free one", 0, 65535
+)
+_MEGABYTES = flags.DEFINE_float("max_megabytes", 200, "of an uploaded file", 0.001)
+_MEGAPIXELS = flags.DEFINE_float("max_megapixels", 50, "of a photograph", 0.001)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Serve the page until somebody stops it."""
+    if argv[1:]:
+        raise UserError(f"{argv[1]}: drop photographs on the page, not on this command")
+    try:
+        from colorflax import page
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"the page needs Gradio ({error.name} is missing); in the clone, run "
+            "pip install -e '.[app]'"
+        ) from None
+    if _CHECKPOINT.value is None:
+        raise UserError("name a run with --checkpoint, for example runs/fusion")
+    colorizer = predict.load(files.local(_CHECKPOINT.value))
+    limits = page.Limits(int(1e6 * _MEGABYTES.value), 1e6 * _MEGAPIXELS.value)
+    page.serve(studio.Studio(colorizer, studio.Wish()), _PORT.value, limits)
+
+
+if __name__ == "__main__":
+    cli.run(main)

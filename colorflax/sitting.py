@@ -1,0 +1,129 @@
+"""A photograph that was looked at once, and the settings that are tried on it.
+
+Everything is shown small; the file is made at full size when it is asked for, and is
+the one that `colorize` writes with these settings.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from colorflax import album
+from colorflax.data.decode import opened
+from colorflax.errors import UserError
+from colorflax.files import shown
+from colorflax.objectives import Classification
+from colorflax.picture import Picture, read
+from colorflax.prediction import Prediction
+from colorflax.studio import Studio, Wish
+
+COLOURS, CONFIDENCE = "colours", "confidence"
+_SHOWN, _THUMB = 1024, 256  # px, the longest side
+
+Shown = UInt8[np.ndarray, "h w 3"]
+
+
+def sample(number: int | str) -> str:
+    """What sample 1, 2 ... is called, here and in the names of files."""
+    return f"sample-{number}"
+
+
+class Sitting:
+    """One photograph before a network.
+
+    Attributes:
+        about: a line about the photograph.
+        before: the photograph itself, small.
+    """
+
+    def __init__(self, studio: Studio, file: Path, most_pixels: float):
+        """Read a photograph and run the network, once.
+
+        Args:
+            studio: who colours; what it wishes for is left aside.
+            file: the photograph; messages have its name without its folder.
+            most_pixels: how large it may be.
+
+        Raises:
+            UserError: it is too large, or cannot be read.
+        """
+        name = shown(file.name)
+        with opened(file, name) as image:  # its size, before its pixels are read
+            w, h = image.size
+            if w * h > most_pixels:
+                raise UserError(
+                    f"{name}: {w * h / 1e6:.1f} megapixels, more than the "
+                    f"{most_pixels / 1e6:g} that this page takes; the command "
+                    "colorflax.colorize takes larger ones"
+                )
+        picture = read(file, name)
+        self._name, self._studio = Path(file.name), studio
+        self._said = studio.colorizer.look(picture)
+        self._small, self._thumb = (_reduced(self._said, n) for n in (_SHOWN, _THUMB))
+        self.before: Shown = self._small.source.pixels
+        w, h = picture.size
+        bits = 8 * picture.pixels.dtype.itemsize
+        self.about = f"{w} x {h} px, {bits} bits, {_KINDS[picture.kind()]}"
+
+    def show(self, which: str, wish: Wish) -> Shown:
+        """What the file of that name would look like, small."""
+        said = self._small
+        how = wish.temperature, wish.saturation, wish.tau
+        if which == COLOURS:
+            return said.picture(*how)
+        if which == CONFIDENCE:
+            return _grey(said.confidence())
+        number = int(which.removeprefix(sample("")))
+        drawn = said.samples(wish.samples, wish.seed, *how)
+        return next(itertools.islice(drawn, number - 1, None))
+
+    def names(self, wish: Wish) -> list[str]:
+        """All that can be shown: the expected colours first."""
+        if not isinstance(self._said.objective, Classification):
+            return [COLOURS]
+        return [COLOURS, *map(sample, range(1, wish.samples + 1)), CONFIDENCE]
+
+    def choices(self, wish: Wish) -> list[tuple[str, Shown]]:
+        """All of them by name, smaller still."""
+        said = self._thumb
+        how = wish.temperature, wish.saturation, wish.tau
+        shown = [said.picture(*how)]
+        if isinstance(said.objective, Classification):
+            shown += said.samples(wish.samples, wish.seed, *how)
+            shown.append(_grey(said.confidence()))
+        return list(zip(self.names(wish), shown, strict=True))
+
+    def file(self, which: str, wish: Wish) -> tuple[str, bytes]:
+        """The file at full size, and what `colorize` would call it."""
+        target = album.becomes(self._name, wish.format)
+        place = target if which == COLOURS else album.beside(target, which)
+        wanted = dataclasses.replace(
+            wish,
+            confidence=which == CONFIDENCE,
+            samples=0 if which in (COLOURS, CONFIDENCE) else wish.samples,
+        )
+        prints = self._studio.wishing(wanted).prints(self._said, target)
+        return place.name, next(make for path, make in prints if path == place)()
+
+
+_KINDS = {
+    "grey": "grey",
+    "toned": "toned, taken as grey",
+    "coloured": "has colours, which are replaced",
+}
+
+
+def _reduced(said: Prediction, side: int) -> Prediction:
+    """What was said of a picture, said of a small copy of it."""
+    source = said.source
+    image = source.small(max(1, max(source.size) // (2 * side)))
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return dataclasses.replace(said, source=Picture(np.asarray(image)))
+
+
+def _grey(values: UInt8[np.ndarray, "h w"]) -> Shown:
+    return np.repeat(values[..., None], 3, axis=2)
