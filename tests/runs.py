@@ -76,14 +76,20 @@ def finish(settings: config.Config, workdir: Path) -> dict[str, float]:
 
 
 def untrained(workdir: Path, words: str = "") -> Path:
-    """A checkpoint of `configs/simple.py` before its first step, and vivid."""
+    """A checkpoint of `configs/simple.py` with random numbers, and vivid."""
     values = simple.get_config(words).to_dict()
     values["data"].update(size=32, short_side=32)
     task = Colorization.build(config.parse(values), prior=None)
-    variables = jax.jit(task.model.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 1)))
+    shapes = jax.eval_shape(
+        task.model.init, jax.random.key(0), jnp.zeros((1, 32, 32, 1))
+    )
+    rng = np.random.default_rng(0)  # to compile the initialisation takes seconds
+    params = jax.tree.map(
+        lambda x: rng.normal(0, 2 / np.prod(x.shape[:-1]) ** 0.5, x.shape), shapes
+    )["params"]
     state = TrainState(
         step=np.int32(0),
-        params=jax.tree.map(lambda x: 4 * x, variables["params"]),
+        params=jax.tree.map(np.float32, params),
         model_state={},
         opt_state=(),
     )
