@@ -54,7 +54,8 @@ def serve(studio: Studio, port: int, limits: Limits) -> None:
         listening = socket.create_server((_HOST, port))
     except OSError as error:
         raise UserError(
-            f"--port={port}: {error.strerror}; name another, or 0 for any that is free"
+            f"--port={port}: {os.strerror(error.errno or 0)}; name another, or 0 for "
+            "any that is free"
         ) from None
     # All that is uploaded and shown lies here, and is gone with the page.
     with listening, tempfile.TemporaryDirectory(prefix="colorflax-page-") as folder:
@@ -174,9 +175,7 @@ class _Page:
         )
         file.clear(lambda: _begun(None), None, begun, **how)
         for knob in (saturation, temperature, samples):
-            knob.change(
-                self._show, knobs, shown, trigger_mode="always_last", **calm
-            )  # fmt: skip
+            knob.change(self._show, knobs, shown, trigger_mode="always_last", **calm)
         again.click(lambda n: n + 1, seed, seed, **calm).then(
             self._show, knobs, shown, **calm
         )
@@ -231,9 +230,9 @@ class _Page:
         """As the flags of `colorize`: what the checkpoint does itself is not set."""
         if self._own is None:
             return Wish(saturation=float(saturation))
-        set_ = None if temperature == self._own else float(temperature)
+        told = None if temperature == self._own else float(temperature)
         return Wish(
-            saturation=float(saturation), temperature=set_,
+            saturation=float(saturation), temperature=told,
             samples=int(samples), seed=seed,
         )  # fmt: skip
 

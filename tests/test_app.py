@@ -98,6 +98,7 @@ def test_one_look_many_settings(
             wanted = np.asarray(large.resize((w, h), Image.Resampling.LANCZOS))
             assert np.abs(small.astype(int) - wanted).mean() < 4, which
     assert sitting.before.shape == sitting.show(COLOURS, WISH).shape == (213, 1024, 3)
+    assert [name for name, _ in sitting.choices(Wish())] == [COLOURS, CONFIDENCE]
     plain = sitting.show(COLOURS, Wish())
     for change in ({"temperature": 0.05}, {"saturation": 0.5}):
         assert not np.array_equal(sitting.show(COLOURS, Wish(**change)), plain)
