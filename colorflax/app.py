@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from colorflax import cli, files, predict, studio
+from colorflax import cli, predict, studio
 from colorflax.errors import UserError
 
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "folder of a run, or one checkpoint in it"
+    "checkpoint", None, "as for colorize: a run, or if not given the one that is here"
 )
 _PORT = flags.DEFINE_integer(
     "port", 7860, "of the page, on this machine only; 0 takes a free one", 0, 65535
@@ -28,9 +28,7 @@ def main(argv: Sequence[str]) -> None:
             f"the page needs Gradio ({error.name} is missing); in the clone, run "
             "pip install -e '.[app]'"
         ) from None
-    if _CHECKPOINT.value is None:
-        raise UserError("name a run with --checkpoint, for example runs/fusion")
-    colorizer = predict.load(files.local(_CHECKPOINT.value))
+    colorizer = predict.load(_CHECKPOINT.value)
     limits = page.Limits(int(1e6 * _MEGABYTES.value), 1e6 * _MEGAPIXELS.value)
     page.serve(studio.Studio(colorizer, studio.Wish()), _PORT.value, limits)
 

@@ -116,13 +116,13 @@ class _Page:
     def __init__(self, studio: Studio, limits: Limits):
         self._studio, self._limits = studio, limits
         objective = studio.colorizer.objective
-        self._own: float | None = None
-        if isinstance(objective, Classification):
-            self._own = objective.temperature
+        self._bins = objective if isinstance(objective, Classification) else None
         with gr.Blocks(title="colorflax", analytics_enabled=False) as self.blocks:
-            self._build(self._own is not None)
+            self._build()
 
-    def _build(self, bins: bool) -> None:
+    def _build(self) -> None:
+        bins = self._bins is not None
+        heat, tau = (self._bins.temperature, self._bins.tau) if self._bins else (1, 0)
         saved, settings = self._studio.colorizer.saved, self._studio.settings()
         sitting, which, seed = gr.State(None), gr.State(COLOURS), gr.State(0)
         gr.HTML(
@@ -148,9 +148,13 @@ class _Page:
                     0, 2, 1, step=0.05, label="Saturation", elem_id="saturation"
                 )
                 temperature = gr.Slider(
-                    0.02, max(1, self._own or 1), self._own, step=0.01,
-                    label="Temperature",
+                    0.02, max(1, heat), heat, step=0.01, label="Temperature",
                     visible=bins, elem_id="temperature",
+                )  # fmt: skip
+                rare = gr.Slider(
+                    0, max(1, tau), tau, step=0.05, label="Rare colours (tau)",
+                    visible=self._bins is not None
+                    and self._bins.log_weights is not None,
                 )  # fmt: skip
                 samples = gr.Slider(
                     0, _MOST_SAMPLES, 3 if bins else 0, step=1,
@@ -164,7 +168,7 @@ class _Page:
         about = f"{saved.path}, step {saved.step}, SHA-256 {settings['checkpoint']}"
         gr.HTML(html.escape(about), elem_id="foot")
 
-        knobs = [sitting, which, saturation, temperature, samples, seed]
+        knobs = [sitting, which, saturation, temperature, rare, samples, seed]
         shown = [which, pair, strip]
         begun = [sitting, seed, which, notice, save, pair, strip]
         # One at a time: what this needs is memory, and cores that are shared anyway.
@@ -174,7 +178,7 @@ class _Page:
             self._show, knobs, shown, **how
         )
         file.clear(lambda: _begun(None), None, begun, **how)
-        for knob in (saturation, temperature, samples):
+        for knob in (saturation, temperature, rare, samples):
             knob.change(self._show, knobs, shown, trigger_mode="always_last", **calm)
         again.click(lambda n: n + 1, seed, seed, **calm).then(
             self._show, knobs, shown, **calm
@@ -225,16 +229,23 @@ class _Page:
         return str(folder / name)
 
     def _wish(
-        self, saturation: float, temperature: float, samples: int, seed: int
+        self, saturation: float, temperature: float, tau: float, samples: int, seed: int
     ) -> Wish:
         """As the flags of `colorize`: what the checkpoint does itself is not set."""
-        if self._own is None:
-            return Wish(saturation=float(saturation))
-        told = None if temperature == self._own else float(temperature)
-        return Wish(
-            saturation=float(saturation), temperature=told,
-            samples=int(samples), seed=seed,
-        )  # fmt: skip
+        plain = Wish(saturation=float(saturation))
+        if self._bins is None:
+            return plain
+        return dataclasses.replace(
+            plain,
+            temperature=_unless(self._bins.temperature, temperature),
+            tau=_unless(self._bins.tau, tau),
+            samples=int(samples),
+            seed=seed,
+        )
+
+
+def _unless(own: float, chosen: float) -> float | None:
+    return None if chosen == own else float(chosen)
 
 
 _WORDS = {COLOURS: "expected"}
