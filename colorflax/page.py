@@ -155,6 +155,7 @@ class _Page:
                     0, max(1, tau), tau, step=0.05, label="Rare colours (tau)",
                     visible=self._bins is not None
                     and self._bins.log_weights is not None,
+                    elem_id="tau",
                 )  # fmt: skip
                 samples = gr.Slider(
                     0, _MOST_SAMPLES, 3 if bins else 0, step=1,

@@ -93,7 +93,8 @@ def untrained(workdir: Path, words: str = "") -> Path:
         model_state={},
         opt_state=(),
     )
-    about = {"config": values, "photographs": "none", "features": None}
+    prior = rng.dirichlet(np.ones(313)).tolist()
+    about = {"config": values, "photographs": "", "features": None, "prior": prior}
     checkpoints = checkpoint.Checkpoints(workdir, about, keep=1)
     checkpoints.save(0, state, score=None)
     checkpoints.close()

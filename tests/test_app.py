@@ -36,7 +36,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
     "--disable-background-networking --disable-component-update"
 )
-WISH = Wish(temperature=0.5, saturation=1.25, samples=2)
+WISH = Wish(temperature=0.5, saturation=1.25, tau=0.5, samples=2)
 
 
 def _missing(*libraries: str) -> str | None:
@@ -66,7 +66,7 @@ def colored(bins: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory) -
     """What the command makes of it, with WISH and a confidence map."""
     out = tmp_path_factory.mktemp("colored")
     flags = [f"--{name}={getattr(WISH, name)}" for name in
-             ("temperature", "saturation", "samples")]  # fmt: skip
+             ("temperature", "saturation", "tau", "samples")]  # fmt: skip
     done = commands.run(
         "colorflax.colorize", f"--checkpoint={bins}", f"--out={out}", "--confidence",
         *flags, photo, env=ENV,
@@ -100,7 +100,7 @@ def test_one_look_many_settings(
     assert sitting.before.shape == sitting.show(COLOURS, WISH).shape == (213, 1024, 3)
     assert [name for name, _ in sitting.choices(Wish())] == [COLOURS, CONFIDENCE]
     plain = sitting.show(COLOURS, Wish())
-    for change in ({"temperature": 0.05}, {"saturation": 0.5}):
+    for change in ({"temperature": 0.05}, {"saturation": 0.5}, {"tau": 1.0}):
         assert not np.array_equal(sitting.show(COLOURS, Wish(**change)), plain)
     other = dataclasses.replace(WISH, seed=1)
     before, after = (sitting.show("sample-1", wish) for wish in (WISH, other))
@@ -271,7 +271,12 @@ def _use(page: Any, address: str, photo: Path, colored: Path, tmp_path: Path) ->
     shown = after(None)
     before = page.locator("#pair img").nth(0).get_attribute("src")
     assert before != shown
-    for knob, value in (("temperature", 0.5), ("saturation", 1.25), ("samples", 2)):
+    for knob, value in (
+        ("temperature", 0.5),
+        ("saturation", 1.25),
+        ("tau", 0.5),
+        ("samples", 2),
+    ):
         number = page.locator(f"#{knob} input[type=number]")
         number.fill(str(value))
         number.press("Enter")
