@@ -38,7 +38,7 @@ class Colorizer:
         self.objective = task.objective
         self.edges = edges
         self._view = (settings.data, size)
-        self._embed = _embedder(saved.about["features"])
+        self._embed = embedder(saved.about["features"])
         self._prepare = functools.partial(winograd.prepared, task.model)
         self._variables: Any = None  # prepared for the first picture, good for all
         self._run = jax.jit(
@@ -159,7 +159,7 @@ class _Embedder:
         return self.backbone(features.fit(image, self.size)[None], batch=1)
 
 
-def _embedder(record: dict[str, str] | None) -> _Embedder | None:
+def embedder(record: dict[str, str] | None) -> _Embedder | None:
     """The backbone that a network was trained with, checked to be the same."""
     if record is None:
         return None

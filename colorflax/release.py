@@ -16,7 +16,6 @@ import numpy as np
 from colorflax import __version__, bins, checkpoint, config, files, models, pth
 from colorflax.errors import UserError
 from colorflax.preparation import download
-from colorflax.state import TrainState
 
 NAME = "colorization_release_v2-9b330a0b.pth"
 SHA256 = "9b330a0bae53f4ded77b1e23defbf78beaa09c10ebc4c4999e8e4f4a160b93f9"
@@ -151,15 +150,8 @@ def publish(source: Path, out: Path) -> None:
     Raises:
         UserError: as `pth.read` and `convert`, or `out` holds a checkpoint already.
     """
-    if checkpoint.remembered(out) is not None:
-        raise UserError(f"{out} holds a checkpoint already; name another --out")
+    checkpoint.need_none(out)
     variables = convert(pth.read(source), str(source))
-    state = TrainState(
-        step=np.int32(SETTINGS.train.steps),
-        params=variables["params"],
-        model_state={k: v for k, v in variables.items() if k != "params"},
-        opt_state=(),
-    )
     digest = _digest(source)
     about = {
         "colorflax": __version__,
@@ -173,9 +165,7 @@ def publish(source: Path, out: Path) -> None:
             "paper": "arXiv 1603.08511",
         },
     }
-    checkpoints = checkpoint.Checkpoints(out, about, keep=1)
-    checkpoints.save(SETTINGS.train.steps, state, score=None)
-    checkpoints.close()
+    checkpoint.publish(out, SETTINGS.train.steps, variables, about)
 
 
 def _digest(path: Path) -> str:

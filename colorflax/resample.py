@@ -1,12 +1,17 @@
 """Pictures between a network's strides: nearest, mean and bilinear, any size."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+Size = tuple[Any, ...]
+"""Numbers; or symbols, where one program is traced for every size."""
+
 
 def repeat(
-    x: Float[Array, "b h w c"], factor: int, size: tuple[int, ...]
+    x: Float[Array, "b h w c"], factor: int, size: Size
 ) -> Float[Array, "b h2 w2 c"]:
     """Nearest-neighbour enlargement by `factor`, cropped to `size` = (h2, w2)."""
     x = jnp.repeat(jnp.repeat(x, factor, axis=1), factor, axis=2)
@@ -14,7 +19,7 @@ def repeat(
 
 
 def bilinear(
-    x: Float[Array, "b h w c"], factor: int, size: tuple[int, ...]
+    x: Float[Array, "b h w c"], factor: int, size: Size
 ) -> Float[Array, "b h2 w2 c"]:
     """Bilinear enlargement by `factor`, cropped to `size` = (h2, w2)."""
     b, h, w, c = x.shape

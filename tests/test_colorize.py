@@ -127,7 +127,7 @@ def test_embedding_is_used_and_its_weights_are_checked(
     record = colorizer.saved.about["features"]
     assert record["weights"] == "random:0"
     with pytest.raises(UserError, match="not those that the checkpoint"):
-        predict._embedder(record | {"fingerprint": "0" * 64})
+        predict.embedder(record | {"fingerprint": "0" * 64})
 
 
 def _command(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -71,6 +71,8 @@ def test_one_room_per_outside_library() -> None:
         "keras": {"features"},
         "gradio": {"page"},
         "tensorboardX": {"writers"},
+        "onnx": {"exported"},
+        "onnxruntime": {"exported"},
     }
     for library, allowed in rooms.items():
         users = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from colorflax import seals
@@ -162,8 +163,14 @@ def _only_network(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeR
     stored = manager.item_metadata(step)["state"].tree
     network = ("average",) if "average" in stored else ("params", "model_state")
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+    def wanted(x: Any) -> jax.ShapeDtypeStruct:
+        # An export may have stored half of the digits; nobody computes with so few.
+        dtype = jnp.float32 if x.dtype == jnp.bfloat16 else x.dtype
+        return jax.ShapeDtypeStruct(x.shape, dtype, sharding=here)
+
     target = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
+        wanted,
         {name: stored[name] for name in network if name in stored},
     )
     return ocp.args.PyTreeRestore(

@@ -6,14 +6,14 @@ from typing import Any
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from colorflax.resample import repeat
+from colorflax.resample import Size, repeat
 
 
 def block(
     network: Any,
     x: Float[Array, "b h w c"],
     layers: Sequence[tuple[int, int]],
-    size: tuple[int, ...] | None = None,
+    size: Size | None = None,
 ) -> Float[Array, "b h2 w2 f"]:
     """3x3 convolutions, each rectified, that are submodules of `network`.
 

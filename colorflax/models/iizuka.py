@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from colorflax.models.fuse import Fuse
-from colorflax.resample import repeat
+from colorflax.resample import Size, repeat
 
 # Features in multiples of the narrowest layer, and stride: table 1 of the paper.
 _LOW = ((2, 2), (4, 1), (4, 2), (8, 1), (8, 2), (16, 1))
@@ -88,12 +88,12 @@ class Iizuka(nn.Module):
 
         x = L / 100
         low = convolutions("low", *_LOW)
-        square = (len(x), self.global_size, self.global_size, 1)
+        square = (x.shape[0], self.global_size, self.global_size, 1)
         local = low(x)
         seen = local
         if x.shape != square:
             seen = low(jax.image.resize(x, square, "linear"))
-        seen = convolutions("global", *_GLOBAL)(seen).reshape(len(x), -1)
+        seen = convolutions("global", *_GLOBAL)(seen).reshape(x.shape[0], -1)
         seen = product("whole_2", 16)(product("whole_1", 32)(seen))
         if self.scenes:
             hidden = product("scene_1", 8)(seen)
@@ -144,5 +144,5 @@ class _Product(nn.Module):
         return nn.relu(self.norm()(product(x)))
 
 
-def _shrunk(L: jax.Array, factor: int) -> tuple[int, ...]:
+def _shrunk(L: jax.Array, factor: int) -> Size:
     return tuple(-(-side // factor) for side in L.shape[1:3])

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
+from jax import export, lax
 from jaxtyping import Array, Float
 
 # The matrices B, G and A of the paper's section 4.3, transposed as they are applied.
@@ -73,7 +73,9 @@ class Convolve(nn.Module):
         )  # fmt: skip
         if self.has_variable(COLLECTION, "kernel"):
             return winograd(x, self.get_variable(COLLECTION, "kernel"), dilation)
-        if math.prod(x.shape[:3]) < _PIXELS:
+        # A program for every size of picture is one for every machine too.
+        anywhere = any(export.is_symbolic_dim(side) for side in x.shape[:3])
+        if anywhere or math.prod(x.shape[:3]) < _PIXELS:
             return plain(x, kernel)
         result: jax.Array = lax.platform_dependent(
             x, kernel, default=plain,

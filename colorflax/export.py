@@ -1,0 +1,59 @@
+"""A network alone: python -m colorflax.export --checkpoint=RUN --out=DIR.
+
+As a small checkpoint, as StableHLO and as ONNX, each measured against the checkpoint on
+photographs before anything is left in DIR.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from colorflax import checkpoint, cli, exported, files
+from colorflax.errors import UserError
+
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "folder of a run, or one checkpoint in it", required=True
+)
+_OUT = flags.DEFINE_string("out", None, "folder, made by this", required=True)
+_DTYPE = flags.DEFINE_enum(
+    "dtype", "float32", list(exported.DTYPES), "of the stored kernels; computed "
+    "is in float32 either way"
+)  # fmt: skip
+_FORMATS = flags.DEFINE_list(
+    "formats", ["orbax", "stablehlo"], f"of {', '.join(exported.FORMATS)}"
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Write every format, and print how large and how true it is."""
+    if len(argv) > 1:
+        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    formats = list(dict.fromkeys(_FORMATS.value))
+    unknown = [name for name in formats if name not in exported.FORMATS]
+    if unknown or not formats:
+        raise UserError(
+            f"--formats={','.join(_FORMATS.value)}: name one or more of "
+            f"{', '.join(exported.FORMATS)}"
+        )
+    out = files.local(_OUT.value)
+    saved = checkpoint.load(files.local(_CHECKPOINT.value))
+    done = exported.export(saved, out, _DTYPE.value, formats)
+    bound = exported.BOUNDS[_DTYPE.value]
+    print(f"{files.shown(saved.path)}: {_megabytes(exported.size(saved.path))}")
+    for form in done.values():
+        print(
+            f"{files.shown(out / form.path)}: {_megabytes(form.size)}; ab differs by "
+            f"{form.difference.max:.2g} at most, {form.difference.mean:.2g} on average "
+            f"(allowed: {bound.max:g}, {bound.mean:g})"
+        )
+    if "orbax" in done:
+        shown = files.shown(out)
+        print(f"Colour: python -m colorflax.colorize --checkpoint={shown} PHOTO.jpg")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.2f} MB"
+
+
+if __name__ == "__main__":
+    cli.run(main)

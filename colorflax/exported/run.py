@@ -1,0 +1,155 @@
+"""A checkpoint in the forms that are asked for, each measured; or nothing at all."""
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from colorflax import __version__, checkpoint, files
+from colorflax.errors import UserError
+from colorflax.exported import comparison, graph, network, program
+from colorflax.exported.comparison import Difference
+
+FORMATS = ("orbax", "stablehlo", "onnx")
+NOTES = "export.json"
+
+BOUNDS = {"float32": Difference(0.1, 0.01), "bfloat16": Difference(5.0, 0.3)}
+"""What a form may differ by from the checkpoint. Rounding to 8 bits of RGB moves ab by
+about 0.3 on average."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """One form of a network: where it is, its size, and how true it is."""
+
+    path: Path  # in the folder of the export
+    size: int  # bytes
+    difference: Difference
+
+
+def export(
+    saved: checkpoint.Saved, out: Path, dtype: str, formats: Sequence[str]
+) -> dict[str, Exported]:
+    """Write `saved` to the new folder `out` in each of `formats`.
+
+    Raises:
+        UserError: a library is missing, `out` is there already, or a form differs by
+            more than `BOUNDS` from what it was made of; then nothing is left behind.
+    """
+    if "onnx" in formats:
+        graph.need_libraries()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is there already; name another --out")
+    given = comparison.inputs(saved)
+    live = comparison.colours(_run(saved, saved.variables), given)
+    variables = network.stored(saved.variables, dtype)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as aside:
+        place = Path(aside) / "whole"
+        done = {}
+        for form in formats:
+            path, function = _WRITE[form](saved, variables, dtype, place)
+            apart = comparison.difference(live, comparison.colours(function, given))
+            if not apart.within(BOUNDS[dtype]):
+                raise _too_far(form, dtype, apart)
+            done[form] = Exported(path.relative_to(place), size(path), apart)
+        notes = _notes(saved, dtype, done)
+        files.write(place / NOTES, json.dumps(notes, indent=1).encode())
+        os.replace(place, out)
+    return done
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all that are below a folder."""
+    each = [path] if path.is_file() else path.rglob("*")
+    return sum(p.stat().st_size for p in each if p.is_file())
+
+
+def _orbax(
+    saved: checkpoint.Saved, variables: Any, dtype: str, place: Path
+) -> tuple[Path, Callable[..., Any]]:
+    about = saved.about | {"exported": _source(saved, dtype)}
+    checkpoint.publish(place, saved.step, variables, about)
+    again = checkpoint.load(place)
+    return again.path.parent, _run(again, again.variables)
+
+
+def _stablehlo(
+    saved: checkpoint.Saved, variables: Any, dtype: str, place: Path
+) -> tuple[Path, Callable[..., Any]]:
+    program.write(saved, variables, place / program.NAME)
+    return place / program.NAME, program.load(place / program.NAME)
+
+
+def _onnx(
+    saved: checkpoint.Saved, variables: Any, dtype: str, place: Path
+) -> tuple[Path, Callable[..., Any]]:
+    graph.write(saved, variables, place / graph.NAME)
+    return place / graph.NAME, graph.load(place / graph.NAME)
+
+
+_WRITE = {"orbax": _orbax, "stablehlo": _stablehlo, "onnx": _onnx}
+
+
+def _run(saved: checkpoint.Saved, variables: Any) -> Callable[..., Any]:
+    task = network.task(saved)
+    apply = jax.jit(task.predict)
+    return lambda L, embedding=None: apply(variables, L, embedding)
+
+
+def _source(saved: checkpoint.Saved, dtype: str) -> dict[str, Any]:
+    return {
+        "from": {
+            "sha256": checkpoint.digest(saved.variables),
+            "step": saved.step,
+            "by": saved.about["colorflax"],
+        },
+        "by": __version__,
+        "dtype": dtype,
+    }
+
+
+def _notes(
+    saved: checkpoint.Saved, dtype: str, done: dict[str, Exported]
+) -> dict[str, Any]:
+    """What somebody needs to know who has the files only."""
+    inputs: dict[str, Any] = {
+        "L": {"shape": ["batch", "height", "width", 1], "range": [0, 100]}
+    }
+    if saved.about["features"] is not None:
+        inputs["embedding"] = {
+            "shape": ["batch", network.WIDTH], "of": saved.about["features"]
+        }  # fmt: skip
+    output = {"shape": ["batch", "height", "width", 2], "unit": "CIE Lab, D65"}
+    return {
+        **_source(saved, dtype),
+        "inputs": inputs,
+        "outputs": {"ab": output},
+        "type": "float32",
+        "sides": {"stablehlo": "any", "onnx": f"multiples of {graph.GRAIN}"},
+        "forms": {
+            form: {
+                "path": str(x.path),
+                "bytes": x.size,
+                "ab_difference": dataclasses.asdict(x.difference),
+            }
+            for form, x in done.items()
+        },
+        "bound": dataclasses.asdict(BOUNDS[dtype]),
+        "photographs": [photo.sha256 for photo in comparison.photographs()],
+    }
+
+
+def _too_far(form: str, dtype: str, apart: Difference) -> UserError:
+    bound = BOUNDS[dtype]
+    hint = "; take --dtype=float32" if dtype != "float32" else ""
+    return UserError(
+        f"--formats={form}: colours differ from the checkpoint's by {apart.max:.3g} ab "
+        f"at most and {apart.mean:.3g} on average, where {bound.max:g} and "
+        f"{bound.mean:g} are allowed, so nothing was written{hint}"
+    )
