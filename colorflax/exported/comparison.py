@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from colorflax import checkpoint, config, predict
@@ -51,7 +50,7 @@ def inputs(saved: checkpoint.Saved) -> list[tuple[np.ndarray, ...]]:
     found: list[tuple[np.ndarray, ...]] = []
     for batch, of in zip(batches, (images[:1], images[1:]), strict=True):
         h, w = (n // GRAIN * GRAIN for n in batch[0].shape[:2])
-        L, _ = split(jnp.stack([view[:h, :w] for view in batch]))
+        L = _lightness(np.stack([view[:h, :w] for view in batch]))
         vectors = [np.concatenate([embed(image) for image in of])] if embed else []
         found.append((np.asarray(L), *vectors))
     return found
@@ -73,3 +72,8 @@ def colours(
 ) -> list[np.ndarray]:
     """What a function from L and embedding says of each input."""
     return [np.asarray(jax.device_get(function(*x))) for x in given]
+
+
+@jax.jit
+def _lightness(rgb: jax.Array) -> jax.Array:
+    return split(rgb)[0]
