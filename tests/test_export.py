@@ -23,12 +23,12 @@ from colorflax.errors import UserError
 from colorflax.exported import comparison, graph, network, program, run
 from colorflax.state import AveragedState, TrainState
 from colorflax.tasks import Colorization
-from configs import fusion, iizuka, simple, zhang
+from configs import fusion, iizuka, simple, unet, zhang
 
 RNG = np.random.default_rng(0)
 NETWORKS = {
     "simple": (simple, ""), "fusion": (fusion, "classification"),
-    "iizuka": (iizuka, ""), "zhang": (zhang, ""),
+    "iizuka": (iizuka, ""), "zhang": (zhang, ""), "unet": (unet, ""),
 }  # fmt: skip
 QUICKLY = {"xla_backend_optimization_level": 0}
 
@@ -61,6 +61,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for room, name in ((models.fusion, "_ENCODER"), (models.zhang, "_BLOCKS")):
         monkeypatch.setattr(room, name, thin(getattr(room, name)))
+    monkeypatch.setattr(models.unet, "_WIDTHS", (8, 12, 16))
     monkeypatch.setattr(models, "Iizuka", functools.partial(models.Iizuka, width=4))
 
 
@@ -73,7 +74,7 @@ def test_programs_say_what_the_network_says(
     _narrow(monkeypatch)
     settings = _settings(name)
     task = Colorization.build(settings, prior=None)
-    inputs = {"L": RNG.uniform(0, 100, (2, 16, 24, 1)).astype(np.float32)}
+    inputs = {"L": RNG.uniform(0, 100, (2, 16, 32, 1)).astype(np.float32)}
     record = None
     if name == "fusion":
         inputs["embedding"] = RNG.normal(size=(2, 1001)).astype(np.float32)
@@ -97,7 +98,7 @@ def test_programs_say_what_the_network_says(
     program.write(saved, short, path)
     read = export.deserialize(bytearray(path.read_bytes()))
     assert set(read.platforms) == {"cpu", "cuda", "tpu"}
-    assert [str(x) for x in read.out_avals] == ["float32[b,h,w,2]"]
+    assert [str(x) for x in read.out_avals] == ["float32[b,16*h,16*w,2]"]
     assert len(read.in_avals) == len(inputs)
 
 
@@ -167,13 +168,15 @@ def test_bfloat16_is_half_and_says_what_it_is(source: Path, small: Path) -> None
     assert 0 < notes["forms"]["orbax"]["ab_difference"]["max"] < notes["bound"]["max"]
 
 
-def test_stablehlo_at_any_size(small: Path) -> None:
+def test_stablehlo_at_sizes_and_no_others(small: Path) -> None:
     """As `Colorizer` has it where colours do not follow edges."""
     saved = checkpoint.load(small)
-    L = RNG.uniform(0, 100, (2, 21, 13, 1)).astype(np.float32)
+    L = RNG.uniform(0, 100, (2, 48, 16, 1)).astype(np.float32)
     live = jax.jit(network.task(saved).predict, compiler_options=QUICKLY)
-    ab = program.load(small / program.NAME)(L)
-    np.testing.assert_allclose(ab, live(saved.variables, L, None), atol=1e-3)
+    call = program.load(small / program.NAME)
+    np.testing.assert_allclose(call(L), live(saved.variables, L, None), atol=1e-3)
+    with pytest.raises(ValueError, match=r"16\*h"):
+        call(L[:, :40])
 
 
 def test_colours_from_a_folder_that_nobody_may_write_to(
@@ -227,9 +230,9 @@ def test_onnx_by_onnxruntime(source: Path, tmp_path: Path) -> None:
     done = exported.export(saved, tmp_path / "out", "float32", ["onnx"])["onnx"]
     assert done.difference.max < 1e-2
     ab = graph.load(tmp_path / "out" / done.path)
-    assert ab(np.zeros((1, 16, 8, 1), np.float32)).shape == (1, 16, 8, 2)
+    assert ab(np.zeros((1, 32, 16, 1), np.float32)).shape == (1, 32, 16, 2)
     with pytest.raises(Exception, match="Reshape"):  # its own kind of error
-        ab(np.zeros((1, 18, 8, 1), np.float32))
+        ab(np.zeros((1, 32, 24, 1), np.float32))
 
 
 def test_what_cannot_be_had_is_named(

@@ -11,7 +11,7 @@ import numpy as np
 from colorflax import checkpoint, config, predict
 from colorflax.data.photographs import Photograph, builtin
 from colorflax.data.views import whole_view
-from colorflax.exported.graph import GRAIN
+from colorflax.exported.network import GRAIN
 from colorflax.tasks import split
 
 

@@ -15,7 +15,6 @@ from colorflax.exported import network, operators
 from colorflax.exported.nodes import Nodes, Value
 
 NAME = "model.onnx"
-GRAIN = 8  # px; networks halve three times, and other sides would be rounded up inside
 _INPUTS = ("L", "embedding")
 _OPSET, _IR = 18, 9  # of 2023, for older runtimes
 
@@ -40,19 +39,19 @@ def need_libraries() -> None:
 
 
 def write(saved: checkpoint.Saved, variables: Any, path: Path) -> None:
-    """Write an ONNX file: any batch, and any height and width that `GRAIN` divides.
+    """Write an ONNX file: any batch, and sides that `network.GRAIN` divides.
 
     Raises:
         UserError: the network does something that nothing here knows how to write down.
     """
     from onnx import TensorProto, helper
 
-    shapes = network.arguments(saved, f"b, {GRAIN}*h, {GRAIN}*w")
+    shapes, grain = network.arguments(saved), network.GRAIN
     # Whole numbers of float32 here: `Nodes` finds out which of them are short.
     whole = jax.tree.map(lambda x: np.asarray(x, np.float32), variables)
     traced = jax.make_jaxpr(network.colours(saved, whole))(*shapes)
     names = _INPUTS[: len(shapes)]
-    nodes = Nodes({"b": ("L", 0, 1), "h": ("L", 1, GRAIN), "w": ("L", 2, GRAIN)})
+    nodes = Nodes({"b": ("L", 0, 1), "h": ("L", 1, grain), "w": ("L", 2, grain)})
     try:
         (ab,) = _write_down(nodes, traced, names)
     except NotImplementedError as error:

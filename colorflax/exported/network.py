@@ -17,6 +17,7 @@ Colours = Callable[..., jax.Array]
 float32 -> ab (b, h, w, 2), float32."""
 
 DTYPES = ("float32", "bfloat16")
+GRAIN = 16  # px; of other sides JAX cannot tell that a U-Net's halves fit together
 WIDTH = features.WIDTH  # of an embedding
 
 
@@ -50,9 +51,9 @@ def colours(saved: checkpoint.Saved, variables: Any) -> Colours:
     return ab
 
 
-def arguments(saved: checkpoint.Saved, sides: str) -> Sequence[jax.ShapeDtypeStruct]:
-    """What the function takes, with symbolic `sides` such as "b, h, w"."""
-    b, h, w = export.symbolic_shape(sides)
+def arguments(saved: checkpoint.Saved) -> Sequence[jax.ShapeDtypeStruct]:
+    """What the function takes: any batch, and sides that `GRAIN` divides."""
+    b, h, w = export.symbolic_shape(f"b, {GRAIN}*h, {GRAIN}*w")
     shapes: list[tuple[Any, ...]] = [(b, h, w, 1)]
     if saved.about["features"] is not None:
         shapes.append((b, WIDTH))

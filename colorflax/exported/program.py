@@ -15,10 +15,9 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def write(saved: checkpoint.Saved, variables: Any, path: Path) -> None:
-    """Write what `jax.export.deserialize` reads: any batch, height and width."""
+    """Write what `jax.export.deserialize` reads, for sides of `network.GRAIN`."""
     ab = jax.jit(network.colours(saved, variables))
-    shapes = network.arguments(saved, "b, h, w")
-    program = export.export(ab, platforms=PLATFORMS)(*shapes)
+    program = export.export(ab, platforms=PLATFORMS)(*network.arguments(saved))
     files.write(path, bytes(program.serialize()))
 
 

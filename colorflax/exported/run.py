@@ -136,7 +136,7 @@ def _notes(
         "inputs": inputs,
         "outputs": {"ab": output},
         "type": "float32",
-        "sides": {"stablehlo": "any", "onnx": f"multiples of {graph.GRAIN}"},
+        "sides": f"multiples of {network.GRAIN} px",
         "forms": {
             form: {
                 "path": str(x.path),
