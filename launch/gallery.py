@@ -12,6 +12,7 @@ import dataclasses
 import fnmatch
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ def _candidates(settings: config.Data) -> Photographs:
         )  # fmt: skip
     settings = dataclasses.replace(settings, labels="none")
     photos = library.find(settings).validation
-    names = [photo.read().name for photo in photos]
+    names = [Path(photo.read().name).name for photo in photos]
     fit = [i for i, x in enumerate(names) if fnmatch.fnmatchcase(x, _NAMES.value)]
     if not fit:
         raise UserError(f"--names={_NAMES.value} fits none of {len(names)} photographs")

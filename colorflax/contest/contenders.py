@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from colorflax import checkpoint, config, features, predict
@@ -155,13 +155,35 @@ class Network:
             return {}
         mask = np.zeros(head.shape[:3], bool)
         mask[:, : there[0], : there[1]] = True
-        found = jax.device_get(_sums(head, rgb, self._objective.stride, mask))
-        steps = [found[name] for name in ("stated", "right", "pixels_at")]
-        return {
-            "bits": mean_of(found["bits"] / found["pixels"]),
-            # Each photograph has the same weight, however large it is.
-            "calibration_error": np.concatenate(steps, 1) / found["pixels"][:, None],
-        }
+        return _beliefs(head, rgb, self._objective.stride, mask)
+
+
+def constant(
+    counts: Int[np.ndarray, "313"], rgb: UInt8[np.ndarray, "b h w 3"]
+) -> Parts:
+    """Bits and calibration of who says of every pixel how often each bin occurs.
+
+    Args:
+        counts: of each bin, somewhere else; one is added to each.
+        rgb: photographs, judged at the stride of a classification.
+    """
+    stride = Classification().stride
+    grid = [-(-side // stride) for side in rgb.shape[1:3]]
+    logits = np.log((counts + 1).astype(np.float32))
+    head = np.broadcast_to(logits, (len(rgb), *grid, len(logits)))
+    return _beliefs(head, rgb, stride, np.ones(head.shape[:3], bool))
+
+
+def _beliefs(
+    head: jax.Array | np.ndarray, rgb: np.ndarray, stride: int, mask: np.ndarray
+) -> Parts:
+    found = jax.device_get(_sums(head, rgb, stride, mask))
+    steps = [found[name] for name in ("stated", "right", "pixels_at")]
+    return {
+        "bits": mean_of(found["bits"] / found["pixels"]),
+        # Each photograph has the same weight, however large it is.
+        "calibration_error": np.concatenate(steps, 1) / found["pixels"][:, None],
+    }
 
 
 def mean_of(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
@@ -195,6 +217,6 @@ def _bilinear(ab: jax.Array, stride: int, size: tuple[int, ...]) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=2)
 def _sums(
-    head: jax.Array, rgb: jax.Array, stride: int, mask: jax.Array
+    head: Any, rgb: jax.Array, stride: int, mask: jax.Array
 ) -> dict[str, jax.Array]:
     return calibration.sums(head, split(rgb)[1], stride, mask)

@@ -3,7 +3,8 @@
 Every photograph counts once. Two modes, never mixed: `fixed` shows everybody the square
 view of the config; `full` is the photograph at its own resolution, as `predict` colours
 it. Baselines see the same pixels: grey, one colour for all (the mean of the training
-photographs), and the colours of another photograph.
+photographs; of bits, in `fixed`, how often each bin occurs there), and the colours of
+another photograph.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 
 from colorflax import bins, config, metrics
-from colorflax.contest import judge
+from colorflax.contest import contenders, judge
 from colorflax.contest.contenders import Model, Parts, mean_of
 from colorflax.data import pipeline
 from colorflax.data.library import Division
@@ -80,17 +81,17 @@ def evaluate(
     survey = _survey_full if mode == "full" else _survey_squares
     counts, total = survey(photos, settings, batch_size)
     own = bool(np.array_equal(sides.training.digests, photos.digests))
-    mean = total / counts.sum()
+    usual, mean = counts, total / counts.sum()
     seen = len(photos)
     if not own:
         drawn = np.random.default_rng(seed).permutation(len(sides.training))
         training = sides.training[np.sort(drawn[:_MEAN_OF])]
         seen = len(training)
-        all_of_them, total = _survey_squares(training, settings, batch_size)
-        mean = total / all_of_them.sum()
+        usual, total = _survey_squares(training, settings, batch_size)
+        mean = total / usual.sum()
     contest = _Contest(
         model, photos, settings, batch_size, rarity(counts), mean.astype(np.float32),
-        partners(len(photos), seed),
+        usual, partners(len(photos), seed),
     )  # fmt: skip
     found: dict[str, list[Parts]] = {}
     for batch in contest.full() if mode == "full" else contest.fixed():
@@ -147,6 +148,7 @@ class _Contest:
     batch_size: int
     weights: np.ndarray
     mean: np.ndarray
+    usual: np.ndarray  # pixels of each bin, where the mean colour is from
     partner: np.ndarray | None
 
     def fixed(self) -> Iterator[dict[str, Parts]]:
@@ -159,11 +161,15 @@ class _Contest:
             painted |= self._baselines(rgb.shape[:3])
             if self.partner is not None:
                 painted["random"] = judge.true_squares(other["rgb"])
-            yield self._parts(
+            parts = self._parts(
                 {n: judge.squares(rgb, ab, self.weights) for n, ab in painted.items()},
                 beside,
                 mask,
             )
+            if beside:
+                believed = contenders.constant(self.usual, rgb)
+                parts["mean"] |= {name: x[mask] for name, x in believed.items()}
+            yield parts
 
     def full(self) -> Iterator[dict[str, Parts]]:
         for photo, other in zip(self.photos, self._others(), strict=True):

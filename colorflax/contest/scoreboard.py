@@ -182,7 +182,8 @@ def _notes(scores: Mapping[str, Any], result: Result, resamples: int) -> list[st
     if "bits" in scores[some]:
         notes.append(
             f"bits to name the nearest of 313 bins (knowing nothing: "
-            f"{np.log2(313):.2f}); calibration of the likeliest one in "
+            f"{np.log2(313):.2f}; mean colour: knowing how often each occurs); "
+            f"calibration of the likeliest one in "
             f"{calibration.BINS} equal steps; both at T=1 and tau=0"
         )
     return notes

@@ -29,7 +29,7 @@ LIMIT, CELL = 110, 5  # ab units, of the plane in which colours are counted
 FARTHEST = 150  # ab units, the last step of the errors that are counted
 
 _BATCH = 16
-_FORMAT = 1  # of the file; another one is measured anew
+_FORMAT = 2  # of the file; another one is measured anew
 
 Pixels = dict[str, dict[str, np.ndarray]]
 """By version, and of `truth`: `ab`, how many pixels are in each cell of the plane, b in

@@ -3,6 +3,7 @@
 import fnmatch
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,11 +36,13 @@ def chosen(found: Found) -> dict[str, Int[np.ndarray, " k"]]:
         UserError: there is none of these names.
     """
     names = enumerate(found.result.names)
-    may = [i for i, name in names if fnmatch.fnmatchcase(name, found.plan.shown)]
+    may = [
+        i for i, name in names if fnmatch.fnmatchcase(Path(name).name, found.plan.shown)
+    ]
     if not may:
         raise UserError(
             f"config.shown={found.plan.shown} fits no photograph of the validation, "
-            f"such as {found.result.names[0]}"
+            f"such as {called[0]}"
         )
     first = np.array(may[:EACH])
     drawn = np.random.default_rng(SEED).permutation(may)

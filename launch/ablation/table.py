@@ -247,7 +247,8 @@ def as_markdown(table: Table, found: Found) -> str:
         "T is the temperature of the annealed mean, tau tilts a classification without "
         f"rebalancing at T={c.objective.temperature:g}. All are shown; the best of "
         "them, chosen by these numbers, would have to be tried on other photographs.",
-        "bits: to name the nearest of 313 bins, at T=1 and tau=0.",
+        "bits: to name the nearest of 313 bins, at T=1 and tau=0; of the mean colour, "
+        "when told how often each bin occurs.",
     ]
     if n < _FEW:
         notes.append(
