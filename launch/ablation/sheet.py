@@ -35,10 +35,8 @@ def chosen(found: Found) -> dict[str, Int[np.ndarray, " k"]]:
     Raises:
         UserError: there is none of these names.
     """
-    names = enumerate(found.result.names)
-    may = [
-        i for i, name in names if fnmatch.fnmatchcase(Path(name).name, found.plan.shown)
-    ]
+    called = [Path(name).name for name in found.result.names]
+    may = [i for i, x in enumerate(called) if fnmatch.fnmatchcase(x, found.plan.shown)]
     if not may:
         raise UserError(
             f"config.shown={found.plan.shown} fits no photograph of the validation, "
