@@ -22,6 +22,10 @@ _DTYPE = flags.DEFINE_enum(
 _FORMATS = flags.DEFINE_list(
     "formats", ["orbax", "stablehlo"], f"of {', '.join(exported.FORMATS)}"
 )
+_TEMPERATURE = flags.DEFINE_float(
+    "temperature", None, "of a classification, for when nobody wishes for another", 1e-3
+)
+_TAU = flags.DEFINE_float("tau", None, "likewise")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -30,7 +34,9 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
     out = files.local(_OUT.value)
     saved = checkpoint.load(files.local(_CHECKPOINT.value))
-    done = exported.export(saved, out, _DTYPE.value, _FORMATS.value)
+    wishes = {"temperature": _TEMPERATURE.value, "tau": _TAU.value}
+    decoding = {name: x for name, x in wishes.items() if x is not None}
+    done = exported.export(saved, out, _DTYPE.value, _FORMATS.value, decoding)
     bound = exported.BOUNDS[_DTYPE.value]
     print(f"{files.shown(saved.path)}: {_megabytes(exported.size(saved.path))}")
     for form in done.values():

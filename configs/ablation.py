@@ -13,13 +13,13 @@ What a classification says can be decoded in many ways without another training:
 of the table for each temperature and, where all colours weighed alike, for each tau.
 
 One word after a colon changes it. `hour` (two seeds, 1,000 steps of 16 with a falling
-learning rate) is what the README shows; on two CPU cores its eight runs took eight to
-ten minutes each. `small` (two objectives, one seed, 60 steps of 8 at 32 px) is a look at
-what comes out, not an answer. With a cold cache it took 77 s of
-processor time, and came, on the eight photographs that it trained on, to an MSE of
-0.0150 (ab/127)^2 and a colourfulness of 27.1 with the regression, 0.0259 and 37.9 with
-the rebalanced classification at T=0.38, where the truth has 56.0. Before any adjustment
-p is 0.17 and 0.20: on so few photographs, from one seed, that is no finding.
+learning rate) is what the README shows; on two CPU cores each of its eight runs took
+eight to ten minutes. `small` (two objectives, one seed, 60 steps of 8 at 32 px) is a
+look at what comes out, not an answer. With a cold cache it took 77 s of processor time,
+and came, on the eight photographs that it trained on, to an MSE of 0.0150 (ab/127)^2
+and a colourfulness of 27.1 with the regression, 0.0259 and 37.9 with the rebalanced
+classification at T=0.38, where the truth has 56.0. Before any adjustment p is 0.17 and
+0.20: on so few photographs, from one seed, that is no finding.
 """
 
 from ml_collections import ConfigDict

@@ -246,3 +246,23 @@ def test_what_cannot_be_had_is_named(
     with pytest.raises(UserError, match=r"needs onnx, .*pip install onnx onnxruntime"):
         exported.export(saved, tmp_path / "out", "float32", ["onnx"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_travels_says_no_folders() -> None:
+    """Of the machine that trained it; and how to decode it, where that was wished."""
+    values = unet.get_config().to_dict()
+    values["data"]["source"] = "folder:/home/me/photos"
+    begun = {"name": "/home/me/runs/first", "sha256": "0"}
+    about = {
+        "config": config.parse(values).to_dict(), "init_from": begun,
+        "prior": [1 / 313] * 313,
+    }  # fmt: skip
+    saved = checkpoint.Saved(Path("RUN"), 3, about, {})
+    there = run._travelling(saved, {"tau": 0.5, "temperature": 0.7}).about
+    assert "/home" not in json.dumps(there)
+    assert there["config"]["data"]["source"] == "folder:photos"
+    objective = there["config"]["objective"]
+    assert (objective["tau"], objective["temperature"]) == (0.5, 0.7)
+    kept = run._travelling(saved, {}).about["config"]["objective"]
+    assert kept == about["config"]["objective"]
+    assert about["init_from"] == begun

@@ -4,13 +4,13 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from colorflax import __version__, checkpoint, files
+from colorflax import __version__, checkpoint, config, files, prediction
 from colorflax.errors import UserError
 from colorflax.exported import comparison, graph, network, program
 from colorflax.exported.comparison import Difference
@@ -33,14 +33,26 @@ class Exported:
 
 
 def export(
-    saved: checkpoint.Saved, out: Path, dtype: str, formats: Sequence[str]
+    saved: checkpoint.Saved,
+    out: Path,
+    dtype: str,
+    formats: Sequence[str],
+    decoding: Mapping[str, float] | None = None,
 ) -> dict[str, Exported]:
     """Write `saved` to the new folder `out` in each of `formats`.
 
+    Args:
+        saved: a checkpoint.
+        out: a folder.
+        dtype: of the stored kernels.
+        formats: of `FORMATS`.
+        decoding: temperature or tau, or both, that it is to be decoded with where
+            nothing else is wished for, in place of its own.
+
     Raises:
-        UserError: there is no such format, a library is missing, `out` is there
-            already, or a form differs by more than `BOUNDS` from what it was made of;
-            then nothing is left behind.
+        UserError: there is no such format or decoding, a library is missing, `out` is
+            there already, or a form differs by more than `BOUNDS` from what it was made
+            of; then nothing is left behind.
     """
     if not formats or not set(formats) <= set(FORMATS):
         raise UserError(
@@ -50,6 +62,7 @@ def export(
         graph.need_libraries()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already; name another --out")
+    saved = _travelling(saved, decoding or {})
     given = comparison.inputs(saved)
     live = comparison.colours(_run(saved, saved.variables), given)
     variables = network.stored(saved.variables, dtype)
@@ -73,6 +86,26 @@ def size(path: Path) -> int:
     """Bytes of a file, or of all that are below a folder."""
     each = [path] if path.is_file() else path.rglob("*")
     return sum(p.stat().st_size for p in each if p.is_file())
+
+
+def _travelling(
+    saved: checkpoint.Saved, decoding: Mapping[str, float]
+) -> checkpoint.Saved:
+    """Decoded as wished, and without the folders of the machine it comes from."""
+    values = config.parse(saved.about["config"]).to_dict()
+    kind, _, place = values["data"]["source"].partition(":")
+    if kind in ("folder", "records"):
+        values["data"]["source"] = f"{kind}:{Path(place).name}"
+    values["objective"]["prior"] = ""  # the numbers themselves are beside
+    values["objective"] |= decoding
+    about = saved.about | {"config": config.parse(values).to_dict()}
+    if about.get("init_from"):
+        name = Path(about["init_from"]["name"]).name
+        about["init_from"] = about["init_from"] | {"name": name}
+    objective = network.task(dataclasses.replace(saved, about=about)).objective
+    for name in decoding:
+        prediction.distribution(objective, f"--{name}", str(saved.path))
+    return dataclasses.replace(saved, about=about)
 
 
 def _orbax(
