@@ -14,6 +14,7 @@ from scipy import stats
 from skimage import color
 
 from colorflax import (
+    bins,
     checkpoint,
     config,
     contest,
@@ -269,6 +270,27 @@ def test_tau_needs_the_prior_and_moves_colours(
     old = {k: v for k, v in bins_run.about.items() if k != "prior"}
     with pytest.raises(UserError, match="tau=1 needs the prior"):
         contenders.Network(dataclasses.replace(bins_run, about=old), tilted)
+
+
+def test_bits_of_knowing_only_how_often_each_bin_occurs(
+    photos: str, bins_run: checkpoint.Saved
+) -> None:
+    """By hand, with one more of each bin: pixels are counted, blocks of 4 are named."""
+    settings = _settings(photos, "classification")
+    seen = library.find(settings.data).validation
+    (batch,) = pipeline.evaluation_batches(
+        seen, None, settings.data, batch_size=len(seen)
+    )
+    lab = color.rgb2lab(batch["rgb"])[..., 1:]
+    blocks = lab.reshape(len(seen), 6, 4, 6, 4, 2).mean((2, 4))
+
+    def nearest(ab: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(ab[..., None, :] - bins.CENTRES, axis=-1).argmin(-1)
+
+    counts = 1 + np.bincount(nearest(lab).ravel(), minlength=313)
+    bits = -np.log2(counts / counts.sum())[nearest(blocks)].mean((1, 2))
+    result = _evaluate(contenders.Network(bins_run, settings), settings)
+    np.testing.assert_allclose(result.values("mean", "bits"), bits, rtol=0.02)
 
 
 def test_a_regression_has_no_temperature(
