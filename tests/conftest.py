@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+import compiling
+
+compiling.quickly()
+os.environ["XLA_FLAGS"] = compiling.devices(8)["XLA_FLAGS"]
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Nothing is read from or left in the caches of whoever runs the tests.
 _CACHE = tempfile.TemporaryDirectory(prefix="colorflax-tests-")

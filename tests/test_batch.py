@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import commands
+import compiling
 import numpy as np
 import pytest
 import tifffile
@@ -22,7 +22,7 @@ from colorflax.picture import read
 from configs import simple
 
 ROOT = Path(__file__).parent.parent
-ENV = os.environ | {"XLA_FLAGS": ""}
+ENV = compiling.devices(1)
 
 
 @pytest.fixture(scope="module")

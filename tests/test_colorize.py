@@ -1,12 +1,12 @@
 """Photographs in, coloured photographs out: size, luminance, memory, bad input."""
 
 import dataclasses
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import commands
+import compiling
 import jax
 import numpy as np
 import pytest
@@ -131,8 +131,7 @@ def test_embedding_is_used_and_its_weights_are_checked(
 
 
 def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"XLA_FLAGS": ""}
-    return commands.run("colorflax.colorize", *arguments, env=env)
+    return commands.run("colorflax.colorize", *arguments, env=compiling.devices(1))
 
 
 def test_good_ones_are_done_and_bad_ones_are_named(run: Path, tmp_path: Path) -> None:

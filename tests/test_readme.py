@@ -64,6 +64,7 @@ def _run(command: list[str], place: Path) -> str:
     env = os.environ | {
         "PYTHONPATH": str(ROOT),
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "0",
     }
     if command[1] == "-m":
         done = commands.run(*command[2:], env=env, cwd=place)
