@@ -108,22 +108,13 @@ def test_what_is_written(made: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_same_table_again(made: Path, doubtful: str) -> None:
-    """Nothing is trained again; measured anew, it has the same bytes."""
-    before, sheets = _tables(made), (made / "sheet.png").read_bytes()
-    for path in made.glob("*/scores.json"):
-        path.unlink()
-    done = _ablate(*_arguments(doubtful, made))
-    assert done.stderr.count(": finished") == 2
-    assert "step" not in done.stderr
-    assert _tables(made) == before
-    assert (made / "sheet.png").read_bytes() == sheets
-
-
 def test_killed_it_goes_on_to_the_same_table(
     made: Path, doubtful: str, tmp_path: Path
 ) -> None:
-    """The second run as a task of an array, killed in the middle of its steps."""
+    """The second run as a task of an array, killed in the middle of its steps.
+
+    The first one is there and finished: only measured anew. The bytes are the same.
+    """
     arguments = _arguments(doubtful, tmp_path)
     task = ENV | {"SLURM_ARRAY_TASK_ID": "1"}
     command = [sys.executable, "-m", "launch.ablate", *arguments]
@@ -137,9 +128,18 @@ def test_killed_it_goes_on_to_the_same_table(
                 break
     assert process.returncode == -signal.SIGKILL
     assert [p.name for p in tmp_path.iterdir()] == ["simple-rebalanced-0"]
+    first = tmp_path / "simple-mse-0"
+    shutil.copytree(
+        made / first.name, first, ignore=shutil.ignore_patterns("scores.json")
+    )
     done = _ablate(*arguments)
+    assert f"{first}: finished" in done.stderr
+    assert done.stderr.count(": finished") == 1
     assert "simple-rebalanced-0: going on from step" in done.stderr
+    assert runs.rows(first) == runs.rows(made / first.name)  # not trained again
     assert _tables(tmp_path) == _tables(made)
+    sheets = [(d / "sheet.png").read_bytes() for d in (tmp_path, made)]
+    assert sheets[0] == sheets[1]
 
 
 def test_a_folder_of_another_ablation(

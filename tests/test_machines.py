@@ -19,7 +19,7 @@ import runs
 from machines import HALF, LANES, STEPS, Outcome
 from PIL import Image
 
-from colorflax import assemble, config, distributed, features, seals
+from colorflax import assemble, distributed, features, seals
 from colorflax.data import library
 from launch import local
 
@@ -162,9 +162,9 @@ def test_each_process_embeds_its_share(
 def test_the_prior_is_of_all_processes(
     photos: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = machines.settings(photos).to_dict()
-    values["objective"]["name"], values["model"]["stride"] = "classification", 4
-    chosen = config.parse(values)
+    chosen = machines.settings(
+        photos, objective__name="classification", model__stride=4
+    )
     monkeypatch.setattr(assemble, "_PRIOR_VIEWS", 24)
     expected = assemble.assemble(chosen, tmp_path).about["prior"]
     monkeypatch.setattr(distributed, "agree", lambda values: None)

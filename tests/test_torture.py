@@ -339,7 +339,7 @@ def main(argv):
     found = photographs.folder(Path(argv[1]))
     found[5].read().picture.unlink()
     settings = config.parse(fusion.get_config()).data
-    settings = dataclasses.replace(settings, workers=2)
+    settings = dataclasses.replace(settings, workers=1)
     for _ in pipeline.training_batches(found, None, settings, seed=0, batch_size=4):
         pass
 
