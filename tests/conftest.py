@@ -32,10 +32,12 @@ from PIL import Image
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-_LONGEST = (  # more than half a minute each
-    "test_readme", "test_colorize", "test_published", "test_features",
-    "test_interruptions", "test_machines", "test_products", "test_sources",
-    "test_augment", "test_predict", "test_batch",
+_LONGEST = (  # more than fifteen seconds each
+    "test_readme", "test_machines", "test_interruptions", "test_features",
+    "test_published", "test_ablation", "test_products", "test_colorize",
+    "test_augment", "test_sources", "test_predict", "test_batch", "test_steps",
+    "test_bins", "test_contest", "test_prepare", "test_color", "test_gamut",
+    "test_objectives", "test_judge", "test_ema",
 )  # fmt: skip
 
 
