@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+import compiling
+
+compiling.quickly()
+os.environ["XLA_FLAGS"] = compiling.devices(8)["XLA_FLAGS"]
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Nothing is read from or left in the caches of whoever runs the tests.
 _CACHE = tempfile.TemporaryDirectory(prefix="colorflax-tests-")
@@ -31,10 +32,12 @@ from PIL import Image
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-_LONGEST = (  # more than half a minute each
-    "test_readme", "test_colorize", "test_published", "test_features",
-    "test_interruptions", "test_machines", "test_products", "test_sources",
-    "test_augment", "test_predict", "test_batch",
+_LONGEST = (  # more than fifteen seconds each
+    "test_readme", "test_machines", "test_interruptions", "test_features",
+    "test_published", "test_ablation", "test_products", "test_colorize",
+    "test_augment", "test_sources", "test_predict", "test_batch", "test_steps",
+    "test_bins", "test_contest", "test_prepare", "test_color", "test_gamut",
+    "test_objectives", "test_judge", "test_ema",
 )  # fmt: skip
 
 

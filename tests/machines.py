@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import runs
 from jax.sharding import NamedSharding
 from small import EMBEDDING, small_task
 
@@ -21,7 +22,6 @@ from colorflax import assemble, cluster, config, distributed, sharding, steps, t
 from colorflax.checkpoint import Checkpoints
 from colorflax.data import library, pipeline
 from colorflax.errors import UserError
-from configs import fusion
 
 STEPS = 10
 HALF = 5  # where runs are handed over to other devices
@@ -31,17 +31,13 @@ LANES = ("jit", "pmap")
 Outcome = tuple[list[float], Any]  # the loss of each step; the variables at the end
 
 
-def settings(photos: str) -> config.Config:
-    """Twelve photographs at 16 px, eight to a batch."""
-    values = fusion.get_config().to_dict()
-    values["features"]["name"] = "none"
-    values["data"].update(
-        source=f"folder:{photos}", size=16, short_side=18, validation_percent=40.0
-    )
-    values["train"].update(
-        steps=4, batch_size=8, log_every=1, eval_every=2, save_every=2
-    )
-    return config.parse(values)
+def settings(photos: str, **changes: Any) -> config.Config:
+    """Four steps; squares of a little more, so that there is a choice of them."""
+    fewer = {
+        "data__short_side": 18, "data__validation_percent": 40.0, "train__steps": 4,
+        "train__log_every": 1, "train__eval_every": 2,
+    }  # fmt: skip
+    return runs.settings(photos, **fewer, **changes)
 
 
 @functools.cache

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import compiling
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +19,7 @@ from colorflax.state import TrainState
 from colorflax.tasks import Colorization
 from configs import fusion, simple
 
-ENV = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+ENV = compiling.devices(2)
 
 
 def settings(photos: str, **changes: Any) -> config.Config:

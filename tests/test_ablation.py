@@ -1,29 +1,20 @@
 """One command, one table: equal runs, resumed, and numbers that are NumPy's."""
 
 import csv
-import dataclasses
-import itertools
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import commands
 import numpy as np
 import pytest
 import runs
 from PIL import Image
-from scipy import stats
 
-from colorflax import assemble, checkpoint
-from colorflax.contest import Result
-from colorflax.errors import UserError
-from configs import ablation
-from launch.ablation import axes, plan, scores, sheet, table
+from colorflax import checkpoint
 
 ENV = runs.ENV | {"JAX_PLATFORMS": "cpu"}
 STEPS = 60
@@ -117,22 +108,13 @@ def test_what_is_written(made: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_same_table_again(made: Path, doubtful: str) -> None:
-    """Nothing is trained again; measured anew, it has the same bytes."""
-    before, sheets = _tables(made), (made / "sheet.png").read_bytes()
-    for path in made.glob("*/scores.json"):
-        path.unlink()
-    done = _ablate(*_arguments(doubtful, made))
-    assert done.stderr.count(": finished") == 2
-    assert "step" not in done.stderr
-    assert _tables(made) == before
-    assert (made / "sheet.png").read_bytes() == sheets
-
-
 def test_killed_it_goes_on_to_the_same_table(
     made: Path, doubtful: str, tmp_path: Path
 ) -> None:
-    """The second run as a task of an array, killed in the middle of its steps."""
+    """The second run as a task of an array, killed in the middle of its steps.
+
+    The first one is there and finished: only measured anew. The bytes are the same.
+    """
     arguments = _arguments(doubtful, tmp_path)
     task = ENV | {"SLURM_ARRAY_TASK_ID": "1"}
     command = [sys.executable, "-m", "launch.ablate", *arguments]
@@ -146,9 +128,18 @@ def test_killed_it_goes_on_to_the_same_table(
                 break
     assert process.returncode == -signal.SIGKILL
     assert [p.name for p in tmp_path.iterdir()] == ["simple-rebalanced-0"]
+    first = tmp_path / "simple-mse-0"
+    shutil.copytree(
+        made / first.name, first, ignore=shutil.ignore_patterns("scores.json")
+    )
     done = _ablate(*arguments)
+    assert f"{first}: finished" in done.stderr
+    assert done.stderr.count(": finished") == 1
     assert "simple-rebalanced-0: going on from step" in done.stderr
+    assert runs.rows(first) == runs.rows(made / first.name)  # not trained again
     assert _tables(tmp_path) == _tables(made)
+    sheets = [(d / "sheet.png").read_bytes() for d in (tmp_path, made)]
+    assert sheets[0] == sheets[1]
 
 
 def test_a_folder_of_another_ablation(
@@ -179,196 +170,3 @@ def test_dry_run_counts_and_trains_nothing(tmp_path: Path) -> None:
     # 12 runs of 300 steps of 16 at 10 a second.
     assert f"{12 * 300 * 16 / 10 / 3600:.2f}" in done.stdout.splitlines()[-1]
     assert "3,600" in done.stdout.splitlines()[-1]
-
-
-def test_all_runs_are_alike_but_for_the_loss(photos: str, tmp_path: Path) -> None:
-    values = ablation.get_config()
-    values.base.data.source = f"folder:{photos}"
-    values.base.data.size = values.base.data.short_side = 16
-    values.networks = "simple,fusion"
-    made = plan.parse(values)
-    assert len({t.name for t in made.trainings}) == len(made.trainings) == 24
-    assert [made.only(k).name for k in (0, 23)] == [
-        "simple-mse-0",
-        "fusion-rebalanced-2",
-    ]
-    for training in made.trainings:
-        assert training.settings.model.stride == 4
-        assert (training.temperatures != ()) == (
-            training.settings.objective.name == "classification"
-        )
-        assert (training.taus != ()) == (training.objective == "plain")
-    equal = {
-        json.dumps(
-            t.settings.to_dict() | {"seed": 0, "model": 0, "objective": 0},
-            sort_keys=True,
-        )
-        for t in made.trainings
-    }
-    assert len(equal) == 1
-    same_seed = [t for t in made.trainings if t.settings.seed == 1][:4]
-    first, *others = [
-        [batch["rgb"] for batch in itertools.islice(run.training_batches(0), 2)]
-        for t in same_seed
-        for run in [assemble.assemble(t.settings, tmp_path / t.name)]
-    ]
-    for batches in others:
-        np.testing.assert_array_equal(batches, first)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"networks": "simple,lenet"}, "'lenet' is not one of fusion"),
-        ({"objectives": "mse,mse"}, "config.objectives should be some, each once"),
-        ({"objectives": "mse,l1"}, "'l1' is not one of huber, mse"),
-        ({"reference": "huber", "objectives": "mse"}, "config.reference=huber is not"),
-        ({"seeds": ()}, "config.seeds should be some"),
-        ({"temperatures": (0.0,)}, "config.temperatures should be positive"),
-        ({"seeds": (-1,)}, "fusion-mse--1, from config.base: config.seed should be"),
-    ],
-)
-def test_impossible_plans(change: dict[str, Any], message: str) -> None:
-    values = ablation.get_config().to_dict() | change
-    with pytest.raises(UserError, match=message):
-        plan.parse(values)
-
-
-def test_other_configs_are_no_ablations() -> None:
-    from configs import simple
-
-    with pytest.raises(UserError, match="should be an ablation such as"):
-        plan.parse(simple.get_config())
-    with pytest.raises(
-        UserError, match="--only=12: the runs are numbered from 0 to 11"
-    ):
-        plan.parse(ablation.get_config()).only(12)
-
-
-N = 9
-
-
-def _found() -> table.Found:
-    """Two objectives from two seeds, with numbers drawn at random."""
-    values = ablation.get_config("small")
-    values.seeds = (0, 1)
-    values.temperatures = (0.38, 1.0)
-    made = plan.parse(values)
-    rng = np.random.default_rng(0)
-    weights = rng.gamma(2, 1, N)
-    everybody = []
-    for training in made.trainings:
-        names = ["model"]
-        if training.temperatures:
-            names = [f"T={t:g}" for t in training.temperatures]
-        systems = {}
-        for i, name in enumerate([*names, "grey"]):
-            value = rng.gamma(2, 1, N) + (0.5 * i if name != "grey" else 3)
-            number = np.stack([value, np.ones(N)], axis=1)
-            weighted = np.stack([rng.random(N) * weights, weights], axis=1)
-            systems[name] = {
-                "mse": number, "auc_rebalanced": weighted, "true_colourfulness": number
-            }  # fmt: skip
-        result = Result(
-            tuple(f"{k:064x}" for k in range(N)), tuple("abcdefghi"), systems,
-            {"data_sha256": "1", "view": "v", "mean_colour": {"of": "training"}},
-        )  # fmt: skip
-        everybody.append(scores.Scores(result, {}, "0"))
-    return table.Found(made, everybody)
-
-
-def test_numbers_are_numpys() -> None:
-    """Means, spread, difference, p and its adjustment, from the parts themselves."""
-    found = _found()
-    built = table.build(found)
-    systems = [scored.result.systems for scored in found.scores]
-    reference = np.stack([systems[k]["model"]["mse"][:, 0] for k in (0, 1)])
-    ps = []
-    for version in ("T=0.38", "T=1"):
-        values = np.stack([systems[k][version]["mse"][:, 0] for k in (2, 3)])
-        cell = built[f"fusion rebalanced {version}"]["mse"]
-        assert cell.score.value == pytest.approx(values.mean())
-        assert cell.spread == pytest.approx(values.mean(axis=1).std(ddof=1))
-        ours, theirs = values.mean(axis=0), reference.mean(axis=0)
-        assert cell.less is not None
-        assert cell.less.value == pytest.approx((ours - theirs).mean())
-        interval = stats.bootstrap(
-            (ours - theirs,), np.mean, n_resamples=table.RESAMPLES,
-            method="percentile", rng=np.random.default_rng(table.SEED),
-        ).confidence_interval  # fmt: skip
-        assert cell.less[1:] == pytest.approx(tuple(interval))
-        exact = stats.permutation_test(
-            (ours, theirs), lambda x, y, axis: np.mean(x - y, axis=axis),
-            permutation_type="samples", n_resamples=np.inf, vectorized=True,
-        ).pvalue  # fmt: skip
-        assert cell.p == pytest.approx(exact)
-        ps.append(exact)
-    low, high = sorted(ps)
-    expected = {low: min(1, 2 * low), high: max(min(1, 2 * low), high)}
-    for version, p in zip(("T=0.38", "T=1"), ps, strict=True):
-        adjusted = built[f"fusion rebalanced {version}"]["mse"].p_holm
-        assert adjusted == pytest.approx(expected[p])
-    assert built["grey"]["mse"].less is None
-    weighted = [systems[k]["T=1"]["auc_rebalanced"] for k in (2, 3)]
-    mean = np.mean([x[:, 0].sum() / x[:, 1].sum() for x in weighted])
-    cell = built["fusion rebalanced T=1"]["auc_rebalanced"]
-    assert cell.score.value == pytest.approx(mean)
-
-
-def test_photographs_of_the_sheet_are_not_picked_by_hand() -> None:
-    found = _found()
-    kinds = sheet.chosen(found)
-    assert list(kinds) == ["first by hash", "at random", "worst of mse"]
-    first, drawn, worst = kinds.values()
-    assert list(first) == [0, 1, 2, 3]
-    everyone = [*first, *drawn, *worst]
-    assert sorted(everyone) == list(range(N))
-    assert list(sheet.chosen(found)["at random"]) == list(drawn)
-
-
-def test_scores_of_another_set_are_refused() -> None:
-    found = _found()
-    other = dataclasses.replace(
-        found.scores[1].result,
-        protocol=found.scores[1].result.protocol | {"data_sha256": "2"},
-    )
-    changed = [*found.scores]
-    changed[1] = dataclasses.replace(changed[1], result=other)
-    with pytest.raises(UserError, match="judged on other photographs"):
-        table.build(found._replace(scores=changed))
-
-
-def test_counts_are_numpys() -> None:
-    rng = np.random.default_rng(0)
-    ab, truth = rng.uniform(-100, 100, (2, 3, 50, 2))
-    edges = np.arange(-scores.LIMIT, scores.LIMIT + 1, scores.CELL)
-    b, a = ab[..., 1].ravel(), ab[..., 0].ravel()
-    expected, _, _ = np.histogram2d(b, a, bins=(edges, edges))
-    np.testing.assert_array_equal(scores.plane(ab), expected)
-    assert scores.plane(np.array([[-200.0, 200.0]]))[-1, 0] == 1
-    distance = np.linalg.norm(ab - truth, axis=-1).ravel()
-    steps = [*range(scores.FARTHEST + 1), np.inf]
-    expected, _ = np.histogram(distance, bins=steps)
-    np.testing.assert_array_equal(scores.errors(ab, truth), expected)
-
-
-@pytest.mark.parametrize("log", [False, True])
-def test_curves_are_where_they_should_be(log: bool) -> None:
-    """A line from corner to corner passes through the middle of the frame."""
-    x = np.array([0.0, 1.0])
-    y = np.array([1e-3, 1e-1]) if log else np.array([0.0, 1.0])
-    picture = axes.draw("title", "x", "y", {"one": (x, y)}, log=log)
-    black = np.asarray(picture.convert("L")) < 100
-    left, top, wide, high = axes._LEFT, axes._TOP, axes._WIDE, axes._HIGH
-    for share in (0.25, 0.5, 0.75):
-        column = black[top + 4 : top + high - 4, round(left + share * wide)]
-        (rows,) = np.nonzero(column)
-        assert abs(rows.mean() + 4 - (1 - share) * high) < 2
-
-
-def test_the_array_script_passes_its_arguments_on() -> None:
-    """What the cluster runs is the command of the documentation."""
-    script = commands.ROOT / "launch" / "ablate.sh"
-    subprocess.run(["bash", "-n", script], check=True)
-    assert 'python -m launch.ablate "$@"' in script.read_text()
-    assert os.access(script, os.X_OK)

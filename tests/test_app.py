@@ -5,7 +5,6 @@ import dataclasses
 import importlib.util
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import commands
+import compiling
 import numpy as np
 import pytest
 import runs
@@ -29,7 +29,7 @@ from colorflax.gate import Gate
 from colorflax.sitting import COLOURS, CONFIDENCE, Sitting
 from colorflax.studio import Studio, Wish
 
-ENV = os.environ | {"XLA_FLAGS": ""}
+ENV = compiling.devices(1)
 ROOT = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 FLAGS = (

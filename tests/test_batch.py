@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,32 +9,25 @@ import time
 from pathlib import Path
 
 import commands
+import compiling
 import numpy as np
 import pytest
+import runs
 import tifffile
 from PIL import Image
 from skimage import color as oracle
 
-from colorflax import album, assemble, checkpoint, config, train
+from colorflax import album, checkpoint
 from colorflax.ledger import Ledger
 from colorflax.picture import read
-from configs import simple
 
 ROOT = Path(__file__).parent.parent
-ENV = os.environ | {"XLA_FLAGS": ""}
+ENV = compiling.devices(1)
 
 
 @pytest.fixture(scope="module")
-def run(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A regression of two steps."""
-    values = simple.get_config().to_dict()
-    values["data"].update(
-        source=f"folder:{photos}", train_split="train", size=16, short_side=16
-    )
-    values["train"].update(steps=2, batch_size=8)
-    settings, workdir = config.parse(values), tmp_path_factory.mktemp("run")
-    train.train(assemble.assemble(settings, workdir), settings, workdir)
-    return workdir
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs.untrained(tmp_path_factory.mktemp("run"))
 
 
 def _command(*arguments: object) -> subprocess.CompletedProcess[str]:

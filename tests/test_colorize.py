@@ -1,12 +1,12 @@
 """Photographs in, coloured photographs out: size, luminance, memory, bad input."""
 
 import dataclasses
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import commands
+import compiling
 import jax
 import numpy as np
 import pytest
@@ -47,6 +47,11 @@ def bins_run(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _run(settings, tmp_path_factory.mktemp("bins"))
 
 
+@pytest.fixture(scope="module")
+def colorizer(run: Path) -> predict.Colorizer:
+    return predict.load(run)
+
+
 def _strong(saved: checkpoint.Saved) -> checkpoint.Saved:
     """The same network, its numbers twentyfold."""
     variables = jax.tree.map(lambda x: 20 * x, saved.variables)
@@ -71,8 +76,9 @@ def test_luminance_is_kept_and_colour_is_not_grey(
             assert np.abs(after[..., 1:]).mean() > 0.5
 
 
-def test_a_photograph_and_its_grey_version_get_the_same_colours(run: Path) -> None:
-    colorizer = predict.load(run)
+def test_a_photograph_and_its_grey_version_get_the_same_colours(
+    colorizer: predict.Colorizer,
+) -> None:
     image = photographs.builtin()[0].open().resize((64, 48))
     lab = oracle.rgb2lab(np.asarray(image))
     lab[..., 1:] = 0
@@ -82,9 +88,9 @@ def test_a_photograph_and_its_grey_version_get_the_same_colours(run: Path) -> No
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (31, 33), (97, 64)])
-def test_any_size(run: Path, size: tuple[int, int]) -> None:
+def test_any_size(colorizer: predict.Colorizer, size: tuple[int, int]) -> None:
     image = Image.effect_noise(size, 80).convert("RGB")
-    assert predict.load(run)(image).size == size
+    assert colorizer(image).size == size
 
 
 def test_size_of_what_the_network_sees(run: Path) -> None:
@@ -93,11 +99,13 @@ def test_size_of_what_the_network_sees(run: Path) -> None:
     assert fine.tobytes() != coarse.tobytes()
 
 
-def test_colorizing_is_what_evaluation_measured(run: Path) -> None:
+def test_colorizing_is_what_evaluation_measured(
+    run: Path, colorizer: predict.Colorizer
+) -> None:
     """A picture of the trained size comes out as on the contact sheet."""
     sheet = np.asarray(decode(run / "pictures" / "000002.png"))
     truth, output = sheet[:32, 64:], sheet[:32, 32:64]
-    again = predict.load(run)(truth)
+    again = colorizer(truth)
     assert np.abs(again.astype(int) - output.astype(int)).max() <= 1
 
 
@@ -131,8 +139,7 @@ def test_embedding_is_used_and_its_weights_are_checked(
 
 
 def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"XLA_FLAGS": ""}
-    return commands.run("colorflax.colorize", *arguments, env=env)
+    return commands.run("colorflax.colorize", *arguments, env=compiling.devices(1))
 
 
 def test_good_ones_are_done_and_bad_ones_are_named(run: Path, tmp_path: Path) -> None:
@@ -233,8 +240,7 @@ def test_confidence_and_samples(bins_run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "one" / "old.png").exists()
 
 
-def test_regression_has_nothing_to_draw_from(run: Path) -> None:
-    colorizer = predict.load(run)
+def test_regression_has_nothing_to_draw_from(colorizer: predict.Colorizer) -> None:
     image = Image.new("L", (20, 20))
     with pytest.raises(UserError, match="trained with regression"):
         next(colorizer.look(image).samples(1))
@@ -245,10 +251,10 @@ def test_regression_has_nothing_to_draw_from(run: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "LA", "RGBA", "P", "CMYK", "I;16", "F"])
-def test_any_mode(run: Path, mode: str) -> None:
+def test_any_mode(colorizer: predict.Colorizer, mode: str) -> None:
     image = Image.effect_noise((40, 30), 80)
     image = Image.new(mode, (40, 30), 9) if mode == "I;16" else image.convert(mode)
-    output = predict.load(run)(image)
+    output = colorizer(image)
     assert output.size == (40, 30)
     assert output.mode == ("RGBA" if "A" in mode else "RGB")
 

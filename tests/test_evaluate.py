@@ -1,12 +1,12 @@
 """The command: its table, what it writes down, and how it says no."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import commands
+import compiling
 import jax
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from colorflax.data import library
 from colorflax.tasks import Colorization
 from configs import simple
 
-ENV = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+ENV = compiling.devices(2)
 
 
 def _command(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -7,10 +7,10 @@ import dataclasses
 import itertools
 import pickle
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import compiling
 import jax
 import machines
 import numpy as np
@@ -19,7 +19,7 @@ import runs
 from machines import HALF, LANES, STEPS, Outcome
 from PIL import Image
 
-from colorflax import assemble, config, distributed, features, seals
+from colorflax import assemble, distributed, features, seals
 from colorflax.data import library
 from launch import local
 
@@ -38,14 +38,6 @@ class Pair(NamedTuple):
     refusal: str  # to go on with what they do not agree on
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_to_compile() -> Iterator[None]:
-    """Hundreds of steps in all, in some twenty programs."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module")
 def alone(photos: str) -> Outcome:
     return machines.run(photos, "jit", 1)
@@ -58,8 +50,7 @@ def pair(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     script = str(ROOT / "tests" / "machines.py")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        patch.setenv("XLA_FLAGS", compiling.devices(4)["XLA_FLAGS"])
         code = local.run([sys.executable, script, str(folder), photos], 2)
     results = pickle.loads((folder / "results.pickle").read_bytes())
     return Pair(folder, code, *results)
@@ -171,9 +162,9 @@ def test_each_process_embeds_its_share(
 def test_the_prior_is_of_all_processes(
     photos: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = machines.settings(photos).to_dict()
-    values["objective"]["name"], values["model"]["stride"] = "classification", 4
-    chosen = config.parse(values)
+    chosen = machines.settings(
+        photos, objective__name="classification", model__stride=4
+    )
     monkeypatch.setattr(assemble, "_PRIOR_VIEWS", 24)
     expected = assemble.assemble(chosen, tmp_path).about["prior"]
     monkeypatch.setattr(distributed, "agree", lambda values: None)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import compiling
 import numpy as np
 import pytest
 import runs
@@ -56,7 +57,7 @@ def test_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # As test_readme.py does, for what it compiles is kept.
-    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    monkeypatch.setenv("XLA_FLAGS", compiling.devices(2)["XLA_FLAGS"])
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")  # which it changes
     photo = Path(photos, "0.png")
     given = {

@@ -22,8 +22,6 @@ from colorflax.tasks import Colorization
 
 BATCH = {"rgb": np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)}
 KEY = jax.random.key(0)
-# Each runs once: what LLVM makes faster it takes longer for.
-JIT = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def _settings(network: str, dtype: str) -> config.Config:
@@ -71,8 +69,8 @@ def test_the_loss_is_nearly_that_of_float32() -> None:
     numbers = []
     for dtype in ("float32", "bfloat16"):
         task = _task("simple", dtype)
-        step = JIT(functools.partial(task.train_step, axis=None))
-        _, scalars = step(JIT(task.init)(KEY, BATCH), BATCH, KEY)
+        step = jax.jit(functools.partial(task.train_step, axis=None))
+        _, scalars = step(jax.jit(task.init)(KEY, BATCH), BATCH, KEY)
         numbers.append(jax.device_get(scalars))
     wide, narrow = numbers
     assert narrow["loss"] == pytest.approx(wide["loss"], rel=2e-3)
@@ -98,7 +96,7 @@ def test_winograd_sums_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_colours_are_those_of_float32() -> None:
     """The same parameters colour alike, whatever they were trained in."""
     settings = _settings("simple", "bfloat16")
-    variables = JIT(_task("simple", "float32").init)(KEY, BATCH).variables
+    variables = jax.jit(_task("simple", "float32").init)(KEY, BATCH).variables
     loud = jax.tree.map(lambda x: 3 * x, variables)
     picture = Image.fromarray(BATCH["rgb"][0])
     coloured = []

@@ -1,38 +1,30 @@
 """Pictures of any kind in Python: the same kind out, L kept, one run, little memory."""
 
-import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import compiling
 import jax
 import numpy as np
 import pytest
+import runs
 from PIL import Image
 from skimage import color as oracle
 
 import colorflax
-from colorflax import assemble, bins, config, guided, paint, predict, train
+from colorflax import bins, guided, paint, predict
 from colorflax.data import photographs
 from colorflax.errors import UserError
-from configs import simple
 
 ROOT = Path(__file__).parent.parent
 RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
-def bins_run(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classification of two steps."""
-    values = simple.get_config("classification").to_dict()
-    values["data"].update(
-        source=f"folder:{photos}", train_split="train", size=32, short_side=32
-    )
-    values["train"].update(steps=2, batch_size=8)
-    settings, workdir = config.parse(values), tmp_path_factory.mktemp("bins")
-    train.train(assemble.assemble(settings, workdir), settings, workdir)
-    return workdir
+def bins_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs.untrained(tmp_path_factory.mktemp("bins"), "classification")
 
 
 def test_import_takes_nothing_with_it() -> None:
@@ -185,7 +177,7 @@ def test_memory_beyond_the_picture_does_not_grow(bins_run: Path) -> None:
     """)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
-        check=True, env=os.environ | {"XLA_FLAGS": ""},
+        check=True, env=compiling.devices(1),
     )  # fmt: skip
     small, large = map(float, done.stdout.split())
     assert small < 200

@@ -2,7 +2,6 @@
 
 import importlib
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,6 @@ def _runs(name: str, word: str) -> list[config.Config]:
     return [config.parse(values)]
 
 
-@pytest.fixture
-def quick() -> Iterator[None]:
-    """Compiling is what these tests would wait for: XLA leaves most of it out."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def _start(path: tuple[Any, ...], like: jax.ShapeDtypeStruct) -> np.ndarray:
     """A fair start without compiling one: He's for kernels, ones for scales."""
     if path[-1].key in ("scale", "var"):
@@ -51,7 +42,7 @@ def _start(path: tuple[Any, ...], like: jax.ShapeDtypeStruct) -> np.ndarray:
 
 @pytest.mark.parametrize("objective", ["regression", "classification"])
 @pytest.mark.parametrize("network", config.STRIDES)
-def test_product(network: str, objective: str, quick: None) -> None:
+def test_product(network: str, objective: str) -> None:
     """A step moves the network; evaluation and colouring fit the photograph."""
     values = _config(network).get_config().to_dict()
     values["objective"]["name"] = objective

@@ -1,10 +1,9 @@
 """Every command of the README is run, in its order, at a small size.
 
-The first is run with the network it names and a backbone; where others name that
-network again, the smallest one takes its place.
+The first is run with the network it names and a backbone, and compiled as for a user,
+as is colouring; where others name that network again, the smallest one takes its place.
 """
 
-import os
 import re
 import shlex
 import shutil
@@ -13,6 +12,7 @@ import sys
 from pathlib import Path
 
 import commands
+import compiling
 import pytest
 
 from colorflax.data.photographs import builtin
@@ -60,11 +60,11 @@ def place(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def _run(command: list[str], place: Path) -> str:
-    env = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    }
+def _run(command: list[str], place: Path, *, installed: bool = False) -> str:
+    """Compiled as for a user if `installed`, or quickly as all other tests."""
+    env = compiling.devices(2) | {"PYTHONPATH": str(ROOT)}
+    if installed:
+        env |= {"XLA_FLAGS": "", "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
     if command[1] == "-m":
         done = commands.run(*command[2:], env=env, cwd=place)
     else:
@@ -93,7 +93,8 @@ def test_commands(place: Path) -> None:
         if command[2] == "launch.ablate":
             base = [x.replace("--config.", "--config.base.") for x in SMALL]
             changes = [*base, "--config.networks=simple"]
-        printed = _run([*command, *changes], place)
+        installed = not i or command[2] == "colorflax.colorize"
+        printed = _run([*command, *changes], place, installed=installed)
         assert ("left grey" in printed) == training
     assert (place / "runs" / "small" / "table.md").is_file()
     assert not (place / "runs" / "ablation").exists()  # only asked what it would cost

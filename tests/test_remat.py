@@ -1,6 +1,5 @@
 """Less is kept for the way back; parameters and gradients are the same."""
 
-import functools
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +14,6 @@ from colorflax import config, models
 from colorflax.models.iizuka import Iizuka
 from colorflax.models.simple import Simple
 
-# Each runs once: what LLVM makes faster it takes longer for.
-JIT = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 L = jax.random.uniform(jax.random.key(0), (2, 32, 32, 1), maxval=100.0)
 
 
@@ -77,8 +74,8 @@ def test_the_same_gradients(network: type[nn.Module], sizes: dict[str, int]) -> 
     results = []
     for remat in (False, True):
         model = network(channels=2, remat=remat, **sizes)
-        variables = JIT(model.init)(jax.random.key(1), L)
-        gradient = JIT(jax.value_and_grad(_cost(model, variables), has_aux=True))
+        variables = jax.jit(model.init)(jax.random.key(1), L)
+        gradient = jax.jit(jax.value_and_grad(_cost(model, variables), has_aux=True))
         results.append(gradient(variables["params"]))
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *results

@@ -1,12 +1,12 @@
 """Two processes, one of which is asked to stop, stop at the same step."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import compiling
 import jax
 
 from colorflax import sharding
@@ -42,12 +42,11 @@ def test_two_processes_stop_at_the_same_step() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", LOOP, address, str(i)],
-            cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
+            cwd=ROOT, env=compiling.devices(2), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
         )
         for i in range(2)
     ]  # fmt: skip

@@ -118,34 +118,34 @@ def test_rows_belong_to_their_photographs(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(row, wanted[rgb.tobytes()])
 
 
-@pytest.mark.parametrize(
-    ("kind", "runs"),
-    [
-        ("folder", ["train 2 0"]),
-        ("tfds", ["train 2 0"]),
-        ("records", ["train 1 0", "train 2 3", "evaluate 2 0"]),
-    ],
-)
-def test_worker_processes_change_nothing(
-    tmp_path: Path, kind: str, runs: list[str]
-) -> None:
+def test_worker_processes_change_nothing(tmp_path: Path) -> None:
     """In a program of its own, since worker processes import the main module again."""
-    source = WRITERS[kind](tmp_path, pictures(10))
+    runs = {
+        "folder": ["train 1 0"],
+        "tfds": ["train 2 0"],
+        "records": ["train 2 3", "evaluate 2 0"],
+    }
+    sources = {
+        WRITERS[kind](tmp_path, pictures(10)): ["train 0 0", "evaluate 0 0", *wanted]
+        for kind, wanted in runs.items()
+    }
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM)
     done = subprocess.run(
-        [sys.executable, program, source, "train 0 0", "evaluate 0 0", *runs],
+        [sys.executable, program, json.dumps(sources)],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout.splitlines()[-1])
-    assert len(set(made["train 0 0"])) == 5
-    for run in runs:
-        side, _, start = run.split()
-        assert made[run] == made[f"{side} 0 0"][int(start) :]
+    printed = json.loads(done.stdout.splitlines()[-1])
+    assert printed.keys() == sources.keys()
+    for source, made in printed.items():
+        assert len(set(made["train 0 0"])) == 5
+        for run in sources[source]:
+            side, _, start = run.split()
+            assert made[run] == made[f"{side} 0 0"][int(start) :], source
 
 
 _PROGRAM = """
@@ -159,9 +159,7 @@ def digest(batch):
     text = b"".join(key.encode() + batch[key].tobytes() for key in sorted(batch))
     return hashlib.sha256(text).hexdigest()
 
-if __name__ == "__main__":
-    flags.FLAGS.mark_as_parsed()
-    source, *runs = sys.argv[1:]
+def all_of(source, runs):
     settings = dataclasses.replace(
         config.parse(fusion.get_config()).data, source=source, size=8, short_side=10,
         threads=2, validation_percent=0.0,
@@ -179,5 +177,10 @@ if __name__ == "__main__":
         else:
             batches = pipeline.evaluation_batches(photos, table, settings, batch_size=4)
         made[run] = [digest(b) for b in itertools.islice(batches, 5 - int(start))]
-    print(json.dumps(made))
+    return made
+
+if __name__ == "__main__":
+    flags.FLAGS.mark_as_parsed()
+    sources = json.loads(sys.argv[1])
+    print(json.dumps({name: all_of(name, runs) for name, runs in sources.items()}))
 """

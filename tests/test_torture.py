@@ -10,13 +10,13 @@ import struct
 import subprocess
 import sys
 import warnings
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from encoded import png, saved
 from PIL import Image, ImageCms, ImageSequence
 
 from colorflax import config
@@ -29,12 +29,6 @@ from configs import fusion
 ROOT = Path(__file__).parent.parent
 RNG = np.random.default_rng(7)
 Verdicts = tuple[dict[str, Any], dict[str, float], int]
-
-
-def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def _originals() -> dict[str, bytes]:
@@ -50,30 +44,30 @@ def _originals() -> dict[str, bytes]:
     exif[0x0112], exif[0x010E], exif[0x0132] = 6, "a description", "2001:01:01 00:00:00"
     frames = {"save_all": True, "append_images": [other, third], "duration": 40}
     return {
-        "plain.jpg": _encode(rgb, "JPEG"),
-        "progressive.jpg": _encode(rgb, "JPEG", progressive=True),
-        "tagged.jpg": _encode(rgb, "JPEG", exif=exif, icc_profile=profile),
-        "cmyk.jpg": _encode(rgb.convert("CMYK"), "JPEG"),
-        "grey.jpg": _encode(rgb.convert("L"), "JPEG"),
-        "plain.png": _encode(rgb, "PNG"),
-        "tagged.png": _encode(rgb, "PNG", exif=exif, icc_profile=profile),
-        "deep.png": _encode(wide, "PNG"),
-        "palette.png": _encode(palette, "PNG", transparency=bytes(range(0, 256, 8))),
-        "clear.png": _encode(clear, "PNG"),
-        "plain.webp": _encode(rgb, "WEBP"),
-        "lossless.webp": _encode(rgb, "WEBP", lossless=True, exif=exif),
-        "moving.webp": _encode(rgb, "WEBP", **frames),
-        "plain.tif": _encode(rgb, "TIFF"),
-        "lzw.tif": _encode(rgb, "TIFF", compression="tiff_lzw"),
-        "jpeg.tif": _encode(rgb, "TIFF", compression="jpeg"),
-        "cmyk.tif": _encode(rgb.convert("CMYK"), "TIFF", icc_profile=profile),
-        "deep.tif": _encode(wide, "TIFF", compression="tiff_adobe_deflate"),
-        "plain.gif": _encode(rgb, "GIF"),
-        "moving.gif": _encode(rgb, "GIF", **frames),
-        "palette.gif": _encode(palette, "GIF", transparency=3),
-        "plain.bmp": _encode(rgb, "BMP"),
-        "point.png": _encode(rgb.resize((1, 1)), "PNG"),
-        "point.jpg": _encode(rgb.resize((1, 1)), "JPEG"),
+        "plain.jpg": saved(rgb, "JPEG"),
+        "progressive.jpg": saved(rgb, "JPEG", progressive=True),
+        "tagged.jpg": saved(rgb, "JPEG", exif=exif, icc_profile=profile),
+        "cmyk.jpg": saved(rgb.convert("CMYK"), "JPEG"),
+        "grey.jpg": saved(rgb.convert("L"), "JPEG"),
+        "plain.png": saved(rgb, "PNG"),
+        "tagged.png": saved(rgb, "PNG", exif=exif, icc_profile=profile),
+        "deep.png": saved(wide, "PNG"),
+        "palette.png": saved(palette, "PNG", transparency=bytes(range(0, 256, 8))),
+        "clear.png": saved(clear, "PNG"),
+        "plain.webp": saved(rgb, "WEBP"),
+        "lossless.webp": saved(rgb, "WEBP", lossless=True, exif=exif),
+        "moving.webp": saved(rgb, "WEBP", **frames),
+        "plain.tif": saved(rgb, "TIFF"),
+        "lzw.tif": saved(rgb, "TIFF", compression="tiff_lzw"),
+        "jpeg.tif": saved(rgb, "TIFF", compression="jpeg"),
+        "cmyk.tif": saved(rgb.convert("CMYK"), "TIFF", icc_profile=profile),
+        "deep.tif": saved(wide, "TIFF", compression="tiff_adobe_deflate"),
+        "plain.gif": saved(rgb, "GIF"),
+        "moving.gif": saved(rgb, "GIF", **frames),
+        "palette.gif": saved(palette, "GIF", transparency=3),
+        "plain.bmp": saved(rgb, "BMP"),
+        "point.png": saved(rgb.resize((1, 1)), "PNG"),
+        "point.jpg": saved(rgb.resize((1, 1)), "JPEG"),
     }
 
 
@@ -100,16 +94,6 @@ def _damage(content: bytes) -> dict[str, bytes]:
     return damaged
 
 
-def _png(width: int, height: int, rows: bytes) -> bytes:
-    def chunk(name: bytes, body: bytes) -> bytes:
-        check = zlib.crc32(name + body)
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", check)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
-    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
-
-
 def _bombs(originals: dict[str, bytes]) -> dict[str, bytes]:
     """Small files that claim, or unpack to, enormous pictures."""
     jpeg = bytearray(originals["plain.jpg"])
@@ -120,12 +104,12 @@ def _bombs(originals: dict[str, bytes]) -> dict[str, bytes]:
     bmp = bytearray(originals["plain.bmp"])
     bmp[18:26] = struct.pack("<ii", 50_000, 50_000)
     return {
-        "bomb.png": _png(50_000, 50_000, b""),
+        "bomb.png": png(50_000, 50_000, 8, 2, b""),
         "bomb.jpg": bytes(jpeg),
         "bomb.gif": bytes(gif),
         "bomb.bmp": bytes(bmp),
-        "flat.png": _png(50_000, 50_000, bytes(10_000_000)),
-        "warned.png": _png(10_000, 10_000, b""),  # Pillow warns, but goes on
+        "flat.png": png(50_000, 50_000, 8, 2, bytes(10_000_000)),
+        "warned.png": png(10_000, 10_000, 8, 2, b""),  # Pillow warns, but goes on
     }
 
 
@@ -138,9 +122,9 @@ def _tags(originals: dict[str, bytes]) -> dict[str, bytes]:
     found = {}
     for kind, suffix in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")):
         for i, exif in enumerate(exifs):
-            found[f"exif{i}.{suffix}"] = _encode(image, kind, exif=exif)
+            found[f"exif{i}.{suffix}"] = saved(image, kind, exif=exif)
         for i, icc in enumerate(profiles):
-            found[f"icc{i}.{suffix}"] = _encode(image, kind, icc_profile=icc)
+            found[f"icc{i}.{suffix}"] = saved(image, kind, icc_profile=icc)
     return found
 
 
@@ -355,7 +339,7 @@ def main(argv):
     found = photographs.folder(Path(argv[1]))
     found[5].read().picture.unlink()
     settings = config.parse(fusion.get_config()).data
-    settings = dataclasses.replace(settings, workers=2)
+    settings = dataclasses.replace(settings, workers=1)
     for _ in pipeline.training_batches(found, None, settings, seed=0, batch_size=4):
         pass
 

@@ -63,12 +63,17 @@ def logits(weights: Weights, L: np.ndarray) -> np.ndarray:
     return _conv(weights, "model8.6", x)
 
 
+def _float64(kernel: np.ndarray) -> np.ndarray:
+    """In the order in which matrix products read it."""
+    return np.ascontiguousarray(kernel, np.float64)
+
+
 def _conv(
     weights: Weights, name: str, x: np.ndarray, stride: int = 1, dilation: int = 1
 ) -> np.ndarray:
     """A sum over the places of the kernel, each a product with a shifted picture."""
-    kernel = weights[f"{name}.weight"]
-    side = kernel.shape[-1]
+    kernel = _float64(weights[f"{name}.weight"].transpose(2, 3, 1, 0))
+    side = len(kernel)
     pad = dilation * (side // 2)
     h, w = x.shape[:2]
     padded = np.pad(x, ((pad, pad), (pad, pad), (0, 0)))
@@ -77,18 +82,18 @@ def _conv(
         for z in range(side):
             top, left = dilation * y, dilation * z
             seen = padded[top : top + h : stride, left : left + w : stride]
-            total = total + seen @ kernel[:, :, y, z].T
+            total = total + seen @ kernel[y, z]
     return np.asarray(total)
 
 
 def _transposed(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
     """Each pixel paints the 4x4 kernel at stride 2; the border of 1 is cut off."""
-    kernel = weights[f"{name}.weight"]  # (in, out, y, x)
+    kernel = _float64(weights[f"{name}.weight"].transpose(2, 3, 0, 1))
     h, w = x.shape[:2]
-    painted = np.zeros((2 * h + 2, 2 * w + 2, kernel.shape[1]))
+    painted = np.zeros((2 * h + 2, 2 * w + 2, kernel.shape[-1]))
     for y in range(4):
         for z in range(4):
-            painted[y : y + 2 * h : 2, z : z + 2 * w : 2] += x @ kernel[:, :, y, z]
+            painted[y : y + 2 * h : 2, z : z + 2 * w : 2] += x @ kernel[y, z]
     return painted[1:-1, 1:-1] + weights[f"{name}.bias"]
 
 
