@@ -1,11 +1,18 @@
-"""The recipe of the checkpoint that comes with colorflax.
+"""A U-Net of our own: the recipe of the checkpoint that comes with colorflax.
 
     python -m colorflax.main --config=configs/unet.py \\
         --config.data.source=folder:photos
 
-A U-Net of its own with a vector of the whole photograph, under the plain cross-entropy
-of 313 bins: it learns what colours are how likely, and liveliness is chosen when it is
-decoded (`objective.tau`).
+Plain cross-entropy over 313 bins: it learns how likely each colour is, and how lively
+a picture becomes is chosen when that is decoded (`objective.tau`). From 10,696
+photographs and seed 0 it took 49 minutes on two CPU cores that other work ran on too,
+at 50 photographs a second, and came to an MSE of 0.0135 (ab/127)^2 on 1,149 others,
+where leaving them grey costs 0.0184. On the way there it was 22.0% below grey after
+1,000 steps, 24.9% after 2,000 and 26.6% after 4,500; the fusion trunk without an
+embedding, after 1,000 steps of half the batch, 15%.
+
+`finetune` after a colon is for beginning with that checkpoint on photographs of one's
+own: 300 steps at a fifth of the learning rate.
 """
 
 from ml_collections import ConfigDict
@@ -20,15 +27,16 @@ def get_config(words: str = "") -> ConfigDict:
     config.objective.name = "classification"
     config.objective.rebalance = 1.0
     config.objective.temperature = 1.0
+    config.data.short_side = 80  # crops of 64 px, so that no two passes see the same
     config.data.augment.fade = 10.0
     config.data.augment.grain = 2.0
     config.optim.learning_rate = 1.5e-3
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 200
-    config.optim.cosine_steps = 5_000
+    config.optim.cosine_steps = 4_500
     config.optim.ema = 0.998
     config.train.batch_size = 32
-    config.train.steps = 5_000
+    config.train.steps = 4_500
     config.train.log_every = 50
     config.train.eval_every = 1_000
     config.train.save_every = 250

@@ -7,7 +7,7 @@ import pytest
 
 from colorflax import config, rules
 from colorflax.errors import UserError
-from configs import fusion, iizuka, simple, zhang
+from configs import fusion, iizuka, simple, unet, zhang
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_missing_setting_is_named() -> None:
 
 def test_every_knob_can_be_turned_on_the_command_line() -> None:
     """Flags know what a config holds: configs hold all there is."""
-    for recipe in (fusion, iizuka, simple, zhang):
+    for recipe in (fusion, iizuka, simple, unet, zhang):
         values = recipe.get_config()
         assert values.to_dict() == config.parse(values).to_dict()
 
