@@ -37,9 +37,14 @@ def _task(network: str, dtype: str) -> Colorization:
 
 
 def _convolutions(jaxpr: Any) -> Iterator[set[str]]:
-    """The dtypes of the operands of each, in all that is called as well."""
+    """The dtypes of the operands of each, in all that is called as well.
+
+    A product with as many channels as bins is the U-Net's head, a convolution of 1x1.
+    """
     for equation in jaxpr.eqns:
-        if equation.primitive.name == "conv_general_dilated":
+        sizes = {n for x in (*equation.invars, *equation.outvars) for n in x.aval.shape}
+        kind = equation.primitive.name
+        if kind == "conv_general_dilated" or (kind == "dot_general" and 313 in sizes):
             yield {x.aval.dtype.name for x in equation.invars}
         for inner in jax.extend.core.jaxprs_in_params(equation.params):
             yield from _convolutions(inner)
