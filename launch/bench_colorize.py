@@ -95,7 +95,7 @@ def _torch(content: bytes) -> Any:
     from skimage.color import lab2rgb, rgb2lab
 
     network = torch_networks.zhang().eval()
-    centres = torch.from_numpy(np.asarray(bins.CENTRES, np.float32))
+    centres = torch.from_numpy(np.array(bins.CENTRES, np.float32))
 
     def run() -> bytes:
         image = Image.open(io.BytesIO(content)).convert("RGB")
