@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from colorflax.checkpoint.folder import FOLDER
 from colorflax.checkpoint.reading import remembered
 from colorflax.checkpoint.writing import Checkpoints
 from colorflax.errors import UserError
@@ -40,3 +41,6 @@ def publish(
     checkpoints = Checkpoints(out, about, keep=1)
     checkpoints.save(step, state, score=None)
     checkpoints.close()
+    # Orbax writes them after the seal, and says in them where on this machine it was.
+    for note in (out / FOLDER / str(step)).rglob("commit_success.txt"):
+        note.write_bytes(b"")

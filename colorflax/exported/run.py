@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from colorflax import __version__, checkpoint, config, files, prediction, seals
+from colorflax import __version__, checkpoint, config, files, prediction
 from colorflax.errors import UserError
 from colorflax.exported import comparison, graph, network, program
 from colorflax.exported.comparison import Difference
@@ -113,10 +113,6 @@ def _orbax(
 ) -> tuple[Path, Callable[..., Any]]:
     about = saved.about | {"exported": _source(saved, dtype)}
     checkpoint.publish(place, saved.step, variables, about)
-    for note in place.rglob("commit_success.txt"):
-        note.write_bytes(b"")  # Orbax says in it where on this machine the folder was
-    for folder in (place / "checkpoints").iterdir():
-        seals.seal(folder)
     again = checkpoint.load(place)
     return again.path.parent, _run(again, again.variables)
 
