@@ -28,16 +28,7 @@ def main(argv: Sequence[str]) -> None:
     """Read scores, draw them."""
     if len(argv) < 2:
         raise UserError("name the JSON files of colorflax.evaluate --out")
-    curves: dict[str, axes.Curve] = {}
-    for name in argv[1:]:
-        path = files.local(name)
-        scores = _scores(path)
-        points = {k: _point(x) for k, x in scores.items() if k not in BASELINES}
-        line = np.array(list(points.values())).T
-        curves[path.stem] = line[0], line[1]
-        for version, (x, y) in points.items():
-            curves[f"{path.stem}: {version}"] = np.array([x]), np.array([y])
-        truth = scores["grey"]["true_colourfulness"]["value"]
+    curves, truth = lines([files.local(name) for name in argv[1:]])
     picture = axes.draw(
         "What livelier colours cost",
         f"colourfulness (that of the truth: {truth:.1f})",
@@ -49,6 +40,21 @@ def main(argv: Sequence[str]) -> None:
     out = files.local(_OUT.value)
     files.write(out, buffer.getvalue())
     print(out)
+
+
+def lines(paths: Sequence[Path]) -> tuple[dict[str, axes.Curve], float]:
+    """Curves by their label, each row a dot of its own; the truth's colourfulness."""
+    curves: dict[str, axes.Curve] = {}
+    truth = 0.0
+    for path in paths:
+        scores = _scores(path)
+        points = {k: _point(x) for k, x in scores.items() if k not in BASELINES}
+        line = np.array(list(points.values())).T
+        curves[path.stem] = line[0], line[1]
+        for version, (x, y) in points.items():
+            curves[f"{path.stem}: {version}"] = np.array([x]), np.array([y])
+        truth = scores["grey"]["true_colourfulness"]["value"]
+    return curves, truth
 
 
 def _scores(path: Path) -> dict[str, Any]:

@@ -92,6 +92,16 @@ def test_photographs_of_the_sheet_are_not_picked_by_hand() -> None:
     assert list(sheet.chosen(found)["at random"]) == list(drawn)
 
 
+def test_only_photographs_that_may_be_shown() -> None:
+    found = _found()
+    some = found._replace(plan=dataclasses.replace(found.plan, shown="[b-g]"))
+    everyone = np.concatenate(list(sheet.chosen(some).values()))
+    assert sorted(everyone) == [1, 2, 3, 4, 5, 6]
+    none = found._replace(plan=dataclasses.replace(found.plan, shown="*.tif"))
+    with pytest.raises(UserError, match=r"config.shown=\*.tif fits no .* such as a$"):
+        sheet.chosen(none)
+
+
 def test_scores_of_another_set_are_refused() -> None:
     found = _found()
     other = dataclasses.replace(

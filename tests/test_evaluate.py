@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from colorflax import checkpoint, config
+from colorflax import bins, checkpoint, config
 from colorflax.data import library
 from colorflax.tasks import Colorization
 from configs import simple
@@ -68,9 +68,10 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     sides = library.find(parsed.data)
     task = Colorization.build(parsed, None)
     square = np.zeros((1, 16, 16, 3), np.uint8)
+    rare = np.exp(-np.linalg.norm(bins.CENTRES, axis=1) / 20)  # lively colours are
     about = {
         "colorflax": "0", "config": settings, "features": None, "photographs": "12",
-        "prior": [1 / 313] * 313,
+        "prior": (rare / rare.sum()).tolist(),
     }  # fmt: skip
     checkpoints = checkpoint.Checkpoints(tmp_path / "run", about, keep=1)
     fresh = jax.jit(task.init)(jax.random.key(0), {"rgb": square})
@@ -97,6 +98,15 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     assert "\nmodel: " in done.stdout
     assert "12 photographs of folder:" in done.stdout
     assert f"trained on {len(sides.training)} of them" in done.stdout
+    done = _command(run, f"--out={out}", "--temperature=0.4", "--tau=0,1")
+    assert done.returncode == 0, done.stderr
+    written = json.loads(out.read_text())
+    vivid, plain = (written["scores"][f"tau={tau}"]["colourfulness"] for tau in (1, 0))
+    assert vivid["value"] > plain["value"]
+    assert written["protocol"]["objective"]["temperature"] == 0.4
+    bad = _command(run, "--temperature=0.2,1", "--tau=0,1")
+    assert bad.returncode == 1
+    assert "--temperature and --tau cannot both be lists" in bad.stderr
     bad = _command(run, "--temperature=warm")
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr.startswith("colorflax: --temperature=warm should be numbers")

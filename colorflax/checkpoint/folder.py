@@ -1,5 +1,6 @@
 """A run's folder of checkpoints, as Orbax sees it."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,18 @@ def open_manager(root: Path, **options: Any) -> ocp.CheckpointManager:
 
 def read_only(root: Path) -> ocp.CheckpointManager:
     """One that changes nothing."""
-    # The two defaults after read_only are not allowed with it, and Orbax warns.
-    return open_manager(root, read_only=True, create=False, save_interval_steps=0)
+    logger = logging.getLogger("absl")
+    logger.addFilter(_telling)
+    try:
+        # The two defaults after read_only are not allowed with it, and Orbax warns.
+        return open_manager(root, read_only=True, create=False, save_interval_steps=0)
+    finally:
+        logger.removeFilter(_telling)
+
+
+def _telling(record: logging.LogRecord) -> bool:
+    # Orbax warns that it was told to change nothing, each time.
+    return "Given directory is read only" not in record.getMessage()
 
 
 def newest_sound(workdir: Path) -> tuple[int | None, dict[int, str]]:
