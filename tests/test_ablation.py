@@ -83,6 +83,28 @@ def test_rebalancing_is_livelier_and_mse_nearer(made: Path) -> None:
     ]  # fmt: skip
 
 
+def test_so_do_the_builtin_photographs(tmp_path: Path) -> None:
+    """The README's ablation made small: its trunk, photographs, 60 steps.
+
+    From seeds 0, 1 and 2 the colourfulness came to 27, 34 and 35 with MSE, and to 38,
+    39 and 36 with the rebalanced classification; the squared error to 0.015, 0.011 and
+    0.012, and to 0.026, 0.027 and 0.026.
+    """
+    _ablate(
+        "--config=configs/ablation.py:small", "--config.temperatures=0.38",
+        f"--workdir={tmp_path}",
+    )  # fmt: skip
+    found = json.loads((tmp_path / "table.json").read_text())["table"]
+    error, lively = (
+        {name: row[number]["mean"]["value"] for name, row in found.items()}
+        for number in ("mse", "colourfulness")
+    )
+    mse, rebalanced = "fusion mse", "fusion rebalanced T=0.38"
+    assert error[mse] < error["mean colour"] < error["grey"]
+    assert error[mse] < error[rebalanced] < error["grey"]
+    assert lively["mean colour"] < lively[mse] < lively[rebalanced]
+
+
 def test_what_is_written(made: Path) -> None:
     rows = list(csv.DictReader((made / "table.csv").read_text().splitlines()))
     assert {row["member"] for row in rows} == {
