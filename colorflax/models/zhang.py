@@ -74,7 +74,7 @@ class Zhang(nn.Module):
                 x = nn.Conv(
                     features, (3, 3), stride, padding=dilation,
                     kernel_dilation=dilation, kernel_init=_HE, dtype=network.dtype,
-                    conv_general_dilated_cls=faster if stride == 1 and i > 2 else None,
+                    conv_general_dilated_cls=faster if stride == 1 and i > 1 else None,
                     name=f"conv{i}_{j}",
                 )(x)  # fmt: skip
                 x = nn.relu(x)
