@@ -3,8 +3,9 @@
     python -m launch.bench data --photos=DIR [--records=DIR]
 
 Both do the same work: read a file, resize its short side, crop at random, mirror, and
-collect uint8 batches. Each contestant runs alone, a round at a time in turn, from a
-cold start of its workers; they are warmed up, their buffers drained, then timed.
+collect uint8 batches, at 64 px as the configs have it and at 224 px as ImageNet is
+usually seen. Each contestant runs alone, a round at a time in turn, from a cold start
+of its workers; they are warmed up, their buffers drained, then timed.
 """
 
 import collections
@@ -39,7 +40,8 @@ _RECORDS = flags.DEFINE_string(
 _PARALLEL = flags.DEFINE_integer(
     "parallel", os.cpu_count() or 1, "data: threads or workers of each contestant", 1
 )
-_SHORT_SIDE, _SIZE, _BATCH = 256, 224, 32  # the usual view of ImageNet
+_VIEWS = (72, 64), (256, 224)  # short side and crop, px
+_BATCH = 32
 _WARM, _TIMED = 6, 12  # batches
 _STEPS, _STEP_BATCH = 6, 8  # of training
 
@@ -52,9 +54,30 @@ def bench_data(rounds: int) -> None:
         photos = photographs.folder(Path(_PHOTOS.value))
     else:
         photos = photographs.builtin()
-    settings = dataclasses.replace(
-        config.parse(fusion.get_config()).data, short_side=_SHORT_SIDE, size=_SIZE
+    records = packed.find(Path(_RECORDS.value)) if _RECORDS.value else None
+    print(f"{_kinds(photos)}; batches of {_BATCH}")
+    if records is not None:
+        print(f"  records: {_kinds(records)}")
+    print("  photographs per second; as a multiple of the DataLoader and with draft")
+    for short_side, size in _VIEWS:
+        settings = dataclasses.replace(
+            config.parse(fusion.get_config()).data, short_side=short_side, size=size
+        )
+        print(f"  short side {short_side}, crop {size}:")
+        _compare(photos, records, settings, min(rounds, 3))
+        waiting, total = _wait(photos, settings)
+        print(f"    training fusion, batch {_STEP_BATCH}, {_PARALLEL.value} threads:")
+        share = 100 * waiting / total
+        print(f"    {total / _STEPS:.2f} s per step, {share:.1f} % of it waiting")
+    print(
+        "  colorflax decodes a JPEG at 1/2, 1/4 or 1/8 where at least twice the short"
     )
+    print("  side remains; so does the DataLoader with draft, which few programs use.")
+
+
+def _compare(
+    photos: Photographs, records: Photographs | None, settings: config.Data, rounds: int
+) -> None:
     n = _PARALLEL.value
 
     def ours(source: Photographs, threads: int, workers: int) -> Contestant:
@@ -67,27 +90,14 @@ def bench_data(rounds: int) -> None:
         f"folder, {n} threads": ours(photos, threads=n, workers=0),
         f"folder, {n} workers": ours(photos, threads=1, workers=n),
     }
-    if _RECORDS.value:
-        records = packed.find(Path(_RECORDS.value))
+    if records is not None:
         contestants[f"records, {n} threads"] = ours(records, threads=n, workers=0)
-    contestants |= _torch(photos, n)
-    rates = _rates(contestants, min(rounds, 3))
-    print(f"{_kinds(photos)}, short side {_SHORT_SIDE}, crop {_SIZE}, batch {_BATCH}")
-    if _RECORDS.value:
-        print(f"  records: {_kinds(records)}")
-    print("  photographs per second; as a multiple of the DataLoader and with draft")
-    references = [rates.get(name) for name in _names(n)]
+    contestants |= _torch(photos, settings, n)
+    rates = _rates(contestants, rounds)
+    references = [rates[name] for name in _names(n)]
     for name, rate in rates.items():
-        ratios = "".join(f" {rate / r:7.2f}x" for r in references if r)
-        print(f"  {name:<30} {rate:8.1f} {ratios}")
-    print(
-        "  colorflax decodes a JPEG at 1/2, 1/4 or 1/8 where at least twice the short"
-    )
-    print("  side remains; so does the DataLoader with draft, which few programs use.")
-    waiting, total = _wait(photos, settings)
-    print(f"  training fusion at {_SIZE} px, batch {_STEP_BATCH}, {n} threads:")
-    share = 100 * waiting / total
-    print(f"  {total / _STEPS:.2f} s per step, {share:.1f} % of it waiting for data")
+        ratios = "".join(f" {rate / r:7.2f}x" for r in references)
+        print(f"    {name:<28} {rate:8.1f} {ratios}")
 
 
 def _kinds(photos: Photographs) -> str:
@@ -148,14 +158,15 @@ def _names(n: int) -> tuple[str, str]:
     return f"DataLoader, {n} workers", f"DataLoader, {n} workers, draft"
 
 
-def _torch(photos: Photographs, n: int) -> dict[str, Contestant]:
+def _torch(photos: Photographs, settings: config.Data, n: int) -> dict[str, Contestant]:
     if importlib.util.find_spec("torch") is None:
         raise UserError("the data benchmark compares with PyTorch: pip install torch")
     from torch.utils.data import DataLoader
 
     def forever(draft: bool) -> Iterator[Any]:
         # Passes are joined, so that starting workers is not timed.
-        samples = _Samples([Path(p.read().name) for p in photos], draft)
+        paths = [Path(p.read().name) for p in photos]
+        samples = _Samples(paths, settings.short_side, settings.size, draft)
         loader: Any = DataLoader(
             cast(Any, samples), batch_size=_BATCH, shuffle=True, drop_last=True,
             num_workers=n, multiprocessing_context="spawn", persistent_workers=True,
@@ -170,7 +181,8 @@ def _torch(photos: Photographs, n: int) -> dict[str, Contestant]:
 class _Samples:
     """What a PyTorch user writes; each photograph as often as a long pass needs it."""
 
-    def __init__(self, paths: list[Path], draft: bool):
+    def __init__(self, paths: list[Path], short_side: int, size: int, draft: bool):
+        self.short_side, self.size = short_side, size
         self.paths = paths * -(-_BATCH * (_WARM + _TIMED + 4) // len(paths))
         self.draft = draft
         self.rng: np.random.Generator | None = None
@@ -185,14 +197,14 @@ class _Samples:
         across, down, mirrored = self.rng.random(3)
         with Image.open(self.paths[i]) as image:
             if self.draft:
-                scale = 2 * _SHORT_SIDE / min(image.size)
+                scale = 2 * self.short_side / min(image.size)
                 w, h = (round(side * scale) for side in image.size)
                 image.draft(None, (w, h))
-            scale = _SHORT_SIDE / min(image.size)
+            scale = self.short_side / min(image.size)
             w, h = (round(side * scale) for side in image.size)
             picture = image.convert("RGB").resize((w, h), Image.Resampling.BICUBIC)
-        left = int(across * (picture.width - _SIZE + 1))
-        top = int(down * (picture.height - _SIZE + 1))
-        rgb = np.asarray(picture.crop((left, top, left + _SIZE, top + _SIZE)))
+        left = int(across * (picture.width - self.size + 1))
+        top = int(down * (picture.height - self.size + 1))
+        rgb = np.asarray(picture.crop((left, top, left + self.size, top + self.size)))
         rgb = rgb[:, ::-1] if mirrored < 0.5 else rgb
         return torch.from_numpy(rgb.copy())
