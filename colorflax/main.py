@@ -65,6 +65,10 @@ def main(argv: Sequence[str]) -> None:
     file, _, words = name.partition(":")
     if not Path(file).is_file():
         raise UserError(f"{file}: no such config; is this the folder of the clone?")
+    if "networks" in _CONFIG.value:
+        raise UserError(
+            f"{file} plans several runs: python -m launch.ablate --config={name}"
+        )
     settings = config.parse(_CONFIG.value)
     named = "-".join([Path(file).stem, *filter(None, words.split(","))])
     workdir = files.local(_WORKDIR.value or f"runs/{named}")
