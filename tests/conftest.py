@@ -38,7 +38,8 @@ _LONGEST = (  # more than fifteen seconds each
     "test_published", "test_ablation", "test_products", "test_colorize",
     "test_augment", "test_sources", "test_predict", "test_batch", "test_steps",
     "test_bins", "test_contest", "test_prepare", "test_color", "test_gamut",
-    "test_objectives", "test_judge", "test_ema",
+    "test_objectives", "test_judge", "test_ema", "test_chamber_coloured",
+    "test_batch_stopped",
 )  # fmt: skip
 
 
