@@ -1,7 +1,6 @@
 """Many photographs: read, coloured and written at the same time, and accounted for."""
 
 import contextlib
-import json
 import threading
 import time
 from collections import deque
@@ -12,19 +11,15 @@ from typing import Any
 
 import tqdm
 
-from colorflax import cli, files, signals
-from colorflax.album import OTHER, Job
+from colorflax import account, signals
+from colorflax.account import Row
+from colorflax.album import Job
 from colorflax.errors import Stopped, UserError
 from colorflax.ledger import Ledger, stamp
 from colorflax.picture import Picture, read
 from colorflax.studio import Studio
 
 _WAITING = 2  # files whose pixels wait to be written
-
-Row = dict[str, Any]
-"""What became of a file: source, output, status (done, before, failed, skipped, or left
-for a run that goes on), reason, seconds of work, width, height, bits a channel, kind
-(grey, toned or coloured; of what was skipped, output or other)."""
 
 
 def colour(
@@ -56,48 +51,19 @@ def colour(
                 for row in _rows(jobs, studio, ledger, overwrite, stop):
                     rows.append(row)
                     with tqdm.tqdm.external_write_mode():
-                        _tell(row)
+                        account.tell(row)
                     bar.update()
         finally:
-            rest = [_row(job) for job in jobs[len(rows) :]]
+            rest = [account.row(job) for job in jobs[len(rows) :]]
             if report:
-                content = {"settings": studio.settings(), "files": rows + rest}
-                files.write(report, (json.dumps(content, indent=1) + "\n").encode())
+                account.write(report, studio.settings(), rows + rest)
         if left := sum(row["status"] == "left" for row in rest):
             raise Stopped(
                 f"stopped; the same command goes on with the {left} that are left",
                 stop.code,
             )
-    _tell_of_others(rows)
+    account.tell_of_others(rows)
     return int(any(row["status"] == "failed" for row in rows))
-
-
-def _row(job: Job) -> Row:
-    return {
-        "source": files.shown(job.source),
-        "output": files.shown(job.target) if job.target else None,
-        "status": "skipped" if job.skipped else "left",
-        "reason": job.problem if job.skipped else "", "seconds": 0.0,
-        "width": None, "height": None, "bits": None, "kind": job.skipped,
-    }  # fmt: skip
-
-
-def _tell(row: Row) -> None:
-    if row["status"] == "failed":
-        return cli.complain(row["reason"])
-    if row["status"] == "skipped":
-        return None
-    if row["kind"] == "coloured" and row["status"] == "done":
-        cli.complain(f"{row['source']}: has colours, which are replaced")
-    note = " (done before)" if row["status"] == "before" else ""
-    print(f"{row['source']} -> {row['output']}{note}", flush=True)
-
-
-def _tell_of_others(rows: Sequence[Row]) -> None:
-    names = [Path(row["source"]) for row in rows if row["kind"] == OTHER]
-    if names:
-        kinds = ", ".join(sorted({path.suffix.lower() or path.name for path in names}))
-        cli.complain(f"{len(names)} passed over, not named like photographs ({kinds})")
 
 
 def _rows(
@@ -156,9 +122,9 @@ class _Task:
         self._writes: list[Future[None]] = []
         self._seconds: list[float] = []
         self._seen: dict[str, Any] = {}
-        self.row = _row(job)
+        self.row = account.row(job)
         if job.target is None and not job.skipped:
-            self._fail(UserError(f"{files.shown(job.source)}: {job.problem}"))
+            self._fail(UserError(f"{self.row['source']}: {job.problem}"))
 
     def read(self) -> None:
         """Read the source, unless there is nothing to do."""
