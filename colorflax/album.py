@@ -2,14 +2,19 @@
 
 import dataclasses
 import glob
-import re
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from colorflax import files
-from colorflax.data.photographs import SUFFIXES, list_files
+from colorflax.data.photographs import SUFFIXES, all_files, named_like_a_picture
 from colorflax.picture import FORMATS
 
+OUTPUT, OTHER = "output", "other"
+_SKIPPED = {
+    OUTPUT: "in --out, where outputs are; name it by itself to have it coloured",
+    OTHER: "not named like a photograph; name it by itself to have it tried",
+}
 _KEPT = {".png": ".png", ".tif": ".tif", ".tiff": ".tif"}  # without loss as well
 
 
@@ -21,17 +26,19 @@ class Job:
         source: the file, or what was named.
         target: the file that it becomes; None where it cannot.
         problem: why it cannot.
+        skipped: what it is instead of a photograph to be coloured: OUTPUT or OTHER.
     """
 
     source: Path
     target: Path | None
     problem: str = ""
+    skipped: str | None = None
 
 
 def plan(
     names: Iterable[str], out: Path, format: str | None, ours: Callable[[Path], bool]
 ) -> list[Job]:
-    """Each photograph once, in the order named.
+    """Each photograph once, in the order named; then what is in folders beside them.
 
     Folders keep their tree below `out`. Nothing is written over but what is `ours`: a
     name that is taken gets a number.
@@ -42,23 +49,24 @@ def plan(
         format: one of `FORMATS`; None keeps PNG and TIFF and makes the others PNG.
         ours: whether a file may be written over.
     """
-    found = list(_found(names, out))
+    found = sorted(_found(names, out), key=lambda one: one[2] in _SKIPPED)
     # Compared without case: some disks do not tell A.png from a.png.
-    taken = {str(source.resolve()).casefold() for source, _, _ in found}
-    jobs: dict[Path, Job] = {}
+    taken = {_real(source).casefold() for source, place, _ in found if place}
+    jobs: dict[str, Job] = {}
     for source, place, problem in found:
-        key = source.resolve()
+        key = _real(source)
         if key in jobs:
             continue
         if place is None:
-            jobs[key] = Job(source, None, problem)
+            skipped = problem if problem in _SKIPPED else None
+            jobs[key] = Job(source, None, _SKIPPED.get(problem, problem), skipped)
             continue
         first = target = out / becomes(place, format)
         number = 2
-        while str(target.resolve()).casefold() in taken or not ours(target):
+        while _real(target).casefold() in taken or not ours(target):
             target = first.with_name(f"{first.stem}-{number}{first.suffix}")
             number += 1
-        taken.add(str(target.resolve()).casefold())
+        taken.add(_real(target).casefold())
         jobs[key] = Job(source, target)
     return list(jobs.values())
 
@@ -69,16 +77,15 @@ def becomes(place: Path, format: str | None = None) -> Path:
     return place.with_suffix(FORMATS[format] if format else kept)
 
 
-def sweep(jobs: Iterable[Job]) -> None:
-    """Remove what a process that was killed had begun of the same files."""
+def sweep(targets: Iterable[Path]) -> None:
+    """Remove what a process that was killed had begun of these, or `beside` them."""
     folders: dict[Path, set[str]] = {}
-    for job in jobs:
-        if job.target:
-            folders.setdefault(job.target.parent, set()).add(job.target.stem)
+    for target in targets:
+        stems = folders.setdefault(target.parent, set())
+        stems.add(files.cut(f"{target.stem}."))
     for folder, stems in folders.items():
-        for path in folder.glob(".*") if folder.is_dir() else ():
-            begun = re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}", path.name)
-            if begun and any(begun[1].startswith(f"{stem}.") for stem in stems):
+        for path, name in files.begun(folder):
+            if name.startswith(tuple(stems)):
                 path.unlink(missing_ok=True)
 
 
@@ -87,21 +94,35 @@ def beside(target: Path, what: str) -> Path:
     return target.with_suffix(f".{what}{target.suffix}")
 
 
+def _real(path: Path) -> str:
+    """Where links lead; of those that lead to each other, one of them.
+
+    `Path.resolve` raises for these.
+    """
+    return os.path.realpath(path)
+
+
 def _found(names: Iterable[str], out: Path) -> Iterable[tuple[Path, Path | None, str]]:
-    """Each photograph, its place below `out`, or why it has none."""
-    ours = out.resolve()  # what an earlier run left inside a folder
+    """Each file, its place below `out`, or why it has none."""
+    ours = Path(_real(out))  # what an earlier run left inside a folder
     for name in names:
         path = files.local(name)
         if path.is_dir():
-            if ours == path.resolve():
+            if str(ours) == _real(path):
                 yield path, None, "--out is this folder itself; name another"
                 continue
-            inside = [x for x in list_files(path) if ours not in x.resolve().parents]
-            if not inside:
-                looked = ", ".join(sorted(SUFFIXES))
-                yield path, None, f"no photograph in it ({looked})"
-            for file in inside:
-                yield file, file.relative_to(path), ""
+            looked = ", ".join(sorted(SUFFIXES))
+            nothing = f"no photograph in it ({looked})"
+            for file in all_files(path):
+                if ours in Path(_real(file)).parents:
+                    yield file, None, OUTPUT
+                elif not named_like_a_picture(file):
+                    yield file, None, OTHER
+                else:
+                    nothing = ""
+                    yield file, file.relative_to(path), ""
+            if nothing:
+                yield path, None, nothing
         elif not path.exists() and glob.has_magic(name):
             matches = [Path(x) for x in sorted(glob.glob(str(path), recursive=True))]
             if not matches:

@@ -1,7 +1,6 @@
 """Many photographs: read, coloured and written at the same time, and accounted for."""
 
 import contextlib
-import json
 import threading
 import time
 from collections import deque
@@ -12,18 +11,15 @@ from typing import Any
 
 import tqdm
 
-from colorflax import cli, files
+from colorflax import account, signals
+from colorflax.account import Row
 from colorflax.album import Job
-from colorflax.errors import UserError
+from colorflax.errors import Stopped, UserError
 from colorflax.ledger import Ledger, stamp
 from colorflax.picture import Picture, read
 from colorflax.studio import Studio
 
 _WAITING = 2  # files whose pixels wait to be written
-
-Row = dict[str, Any]
-"""What became of a picture: source, output, status (done, before or failed), reason,
-seconds of work, width, height, bits a channel, kind (grey, toned or coloured)."""
 
 
 def colour(
@@ -43,36 +39,41 @@ def colour(
         ledger: of the folder that all targets are in.
         overwrite: do also what was done before.
         report: a JSON file for the rows; written however this ends.
+
+    Raises:
+        Stopped: a signal came, and some are left.
     """
     rows: list[Row] = []
     bar = tqdm.tqdm(total=len(jobs), unit="picture", disable=None, leave=False)
-    try:
-        with bar:
-            for row in _rows(jobs, studio, ledger, overwrite):
-                rows.append(row)
-                with tqdm.tqdm.external_write_mode():
-                    _tell(row)
-                bar.update()
-    finally:
-        if report:
-            content = {"settings": studio.settings(), "files": rows}
-            files.write(report, (json.dumps(content, indent=1) + "\n").encode())
+    with signals.caught() as stop:
+        try:
+            with bar:
+                for row in _rows(jobs, studio, ledger, overwrite, stop):
+                    rows.append(row)
+                    with tqdm.tqdm.external_write_mode():
+                        account.tell(row)
+                    bar.update()
+        finally:
+            rest = [account.row(job) for job in jobs[len(rows) :]]
+            if report:
+                account.write(report, studio.settings(), rows + rest)
+        if left := sum(row["status"] == "left" for row in rest):
+            raise Stopped(
+                f"stopped; the same command goes on with the {left} that are left",
+                stop.code,
+            )
+    account.tell_of_others(rows)
     return int(any(row["status"] == "failed" for row in rows))
 
 
-def _tell(row: Row) -> None:
-    if row["status"] == "failed":
-        return cli.complain(row["reason"])
-    if row["kind"] == "coloured":
-        cli.complain(f"{row['source']}: has colours, which are replaced")
-    note = " (done before)" if row["status"] == "before" else ""
-    print(f"{row['source']} -> {row['output']}{note}", flush=True)
-
-
 def _rows(
-    jobs: Sequence[Job], studio: Studio, ledger: Ledger, overwrite: bool
+    jobs: Sequence[Job],
+    studio: Studio,
+    ledger: Ledger,
+    overwrite: bool,
+    stop: Callable[[], bool],
 ) -> Iterator[Row]:
-    """One for each job, in their order.
+    """One for each job, in their order; when asked to stop, for those begun.
 
     The next picture is read and the last ones are written while one is coloured.
     """
@@ -87,7 +88,7 @@ def _rows(
     try:
         coming = deque(begin(job) for job in jobs)
         reading = reader.submit(coming[0].read) if coming else None
-        while reading is not None:
+        while reading is not None and not stop():
             task = coming.popleft()
             reading.result()
             reading = reader.submit(coming[0].read) if coming else None
@@ -120,14 +121,10 @@ class _Task:
         self._made: dict[str, Any] = {}
         self._writes: list[Future[None]] = []
         self._seconds: list[float] = []
-        self.row: Row = {
-            "source": files.shown(job.source),
-            "output": files.shown(job.target) if job.target else None,
-            "status": "done", "reason": "", "seconds": 0.0,
-            "width": None, "height": None, "bits": None, "kind": None,
-        }  # fmt: skip
-        if job.target is None:
-            self._fail(UserError(f"{files.shown(job.source)}: {job.problem}"))
+        self._seen: dict[str, Any] = {}
+        self.row = account.row(job)
+        if job.target is None and not job.skipped:
+            self._fail(UserError(f"{self.row['source']}: {job.problem}"))
 
     def read(self) -> None:
         """Read the source, unless there is nothing to do."""
@@ -139,18 +136,21 @@ class _Task:
                 "source": source.name, "stamp": stamp(source), **self._settings
             }  # fmt: skip
             if not self._overwrite and self._ledger.done(target, self._made):
-                self.row["status"] = "before"
+                self.row |= {"status": "before", **self._ledger.seen(target)}
                 return
             self._picture = picture = read(source)
             width, height = picture.size
             bits = 8 * picture.pixels.dtype.itemsize
-            kind = picture.kind()
-            self.row |= {"width": width, "height": height, "bits": bits, "kind": kind}
+            self._seen = {
+                "width": width, "height": height, "bits": bits, "kind": picture.kind()
+            }  # fmt: skip
+            self.row |= self._seen
 
     def colour(self, studio: Studio, writer: ThreadPoolExecutor) -> None:
         """Hand to the writer what is wished for."""
         if self._picture is None or self._job.target is None:
             return
+        self.row["status"] = "done"  # if nothing goes wrong
         wished = studio.files(self._picture, self._job.target)
         self._picture = None
         while True:
@@ -166,7 +166,7 @@ class _Task:
         try:
             with self._noted():
                 if self.row["status"] != "failed":  # else the last one would mislead
-                    self._ledger.write(path, make(), self._made)
+                    self._ledger.write(path, make(), self._made, self._seen)
         finally:
             self._room.release()
 

@@ -86,4 +86,5 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 def complain(problem: object) -> None:
     """One line on stderr, whatever line breaks a message brings."""
-    print("colorflax:", " ".join(str(problem).split()), file=sys.stderr)
+    # In one piece: print would let another thread's words in between.
+    sys.stderr.write(f"colorflax: {' '.join(str(problem).split())}\n")

@@ -93,7 +93,8 @@ def main(argv: Sequence[str]) -> int:
     at_work = _studio(wish)
     ledger = Ledger(out)
     jobs = album.plan(names, out, wish.format, ledger.ours)
-    album.sweep(jobs)
+    targets = [job.target for job in jobs if job.target]
+    album.sweep([*targets, report] if report else targets)
     return batch.colour(jobs, at_work, ledger, _OVERWRITE.value, report)
 
 

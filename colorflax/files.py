@@ -1,7 +1,9 @@
 """Files written whole or not at all, and the place for what took long to find out."""
 
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from colorflax.errors import UserError
@@ -41,7 +43,8 @@ def shown(text: str | Path) -> str:
 def write(path: Path, content: bytes) -> None:
     """Write a whole file or nothing, also when killed half-way; makes its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    prefix = f".{cut(path.name)}."
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -50,6 +53,18 @@ def write(path: Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def begun(folder: Path) -> Iterator[tuple[Path, str]]:
+    """What `write` left in a folder when it was killed, and `cut` of its name."""
+    for path in folder.glob(".*") if folder.is_dir() else ():
+        if found := re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}", path.name, re.DOTALL):
+            yield path, found[1]
+
+
+def cut(name: str) -> str:
+    """As much of a file's name as leaves room for more; names have 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:240])
 
 
 def _umask() -> int:

@@ -18,6 +18,10 @@ _PLACES = re.compile(
     r"|/gradio_api/(upload|upload_progress|cancel|queue/join|queue/data|heartbeat/\w+)"
 )
 _FILE = "/gradio_api/file="
+_REFUSAL = (
+    b"colorflax: refused. The page is at /, for the browser of this machine, and "
+    b"nothing is served but what was made on it.\n"
+)
 _SOURCES = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
@@ -34,8 +38,9 @@ class Gate:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
         if scope["type"] == "http" and not self.opens(scope["path"], scope["headers"]):
-            await send({"type": "http.response.start", "status": 403, "headers": []})
-            await send({"type": "http.response.body", "body": b"not here\n"})
+            plain = [(b"content-type", b"text/plain; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 403, "headers": plain})
+            await send({"type": "http.response.body", "body": _REFUSAL})
             return
 
         async def stamped(message: Message) -> None:

@@ -29,12 +29,14 @@ class Entry:
         sha256: of its content, in hex.
         made: what it was made from and how.
         stamp: its size and time when it was whole; None before.
+        seen: what its source was like, for reports.
     """
 
     file: str
     sha256: str
     made: Mapping[str, Any]
     stamp: tuple[int, int] | None = None
+    seen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Ledger:
@@ -88,7 +90,18 @@ class Ledger:
         except Exception:  # whatever it is, it is no picture of ours
             return False
 
-    def write(self, target: Path, content: bytes, made: Mapping[str, Any]) -> None:
+    def seen(self, target: Path) -> dict[str, Any]:
+        """What the source of a file was like."""
+        last = self._last.get(self._key(target))
+        return dict(last.seen) if last else {}
+
+    def write(
+        self,
+        target: Path,
+        content: bytes,
+        made: Mapping[str, Any],
+        seen: Mapping[str, Any] | None = None,
+    ) -> None:
         """A whole file or nothing, and both lines about it.
 
         Raises:
@@ -96,17 +109,18 @@ class Ledger:
         """
         if not self.ours(target):
             raise UserError(
-                f"{target}: is not written over; move it or take another --out"
+                f"{files.shown(target)}: is not written over; move it or take another "
+                "--out"
             )
         sha256 = hashlib.sha256(content).hexdigest()
-        entry = Entry(self._key(target), sha256, _plain(made))
+        entry = Entry(self._key(target), sha256, _plain(made), seen=seen or {})
         try:
             self._append(entry)
             files.write(target, content)
             self._append(dataclasses.replace(entry, stamp=stamp(target)))
         except OSError as error:
             raise UserError(
-                f"{target}: cannot be written ({error.strerror or error})"
+                f"{files.shown(target)}: cannot be written ({error.strerror or error})"
             ) from None
 
     def _append(self, entry: Entry) -> None:

@@ -1,12 +1,13 @@
 """Every test runs on eight simulated CPU devices, with shapes checked."""
 
+import collections
 import dataclasses
 import hashlib
 import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ _LONGEST = (  # more than fifteen seconds each
     "test_published", "test_ablation", "test_products", "test_colorize",
     "test_augment", "test_sources", "test_predict", "test_batch", "test_steps",
     "test_bins", "test_contest", "test_prepare", "test_color", "test_gamut",
-    "test_objectives", "test_judge", "test_ema",
+    "test_objectives", "test_judge", "test_ema", "test_chamber_coloured",
+    "test_batch_stopped",
 )  # fmt: skip
 
 
@@ -65,6 +67,20 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty cache for one test, and an empty `tmp_path / "tfds"` for datasets."""
     monkeypatch.setenv("COLORFLAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+
+
+@pytest.fixture
+def compiled() -> Iterator[collections.Counter[str]]:
+    """How often a function of each name was compiled, or its program fetched."""
+    counts: collections.Counter[str] = collections.Counter()
+
+    def listen(event: str, seconds: float, *, fun_name: str = "", **_: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            counts[fun_name] += 1
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield counts
+    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 # colorflax is imported inside the fixtures, after the shape checker is in place.

@@ -146,11 +146,16 @@ def test_the_gate(tmp_path: Path) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    for path, status, headers in (("/docs", 403, 0), ("/", 200, 1)):
+    for path, status, header in (("/docs", 403, b"content-type"),
+                                 ("/", 200, b"content-security-policy")):  # fmt: skip
         sent.clear()
         scope = {"type": "http", "path": path, "headers": [here]}
         asyncio.run(gate(scope, None, send))
-        assert (sent[0]["status"], len(sent[0]["headers"])) == (status, headers)
+        assert sent[0]["status"] == status
+        assert [name for name, _ in sent[0]["headers"]] == [header]
+        refused = b"".join(message.get("body", b"") for message in sent)
+        assert refused.startswith(b"colorflax: refused." if status == 403 else b"")
+        assert refused.count(b"\n") == (status == 403)
 
 
 async def _hello(scope: Any, receive: Any, send: Any) -> None:

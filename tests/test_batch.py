@@ -2,10 +2,8 @@
 
 import io
 import json
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import commands
@@ -75,6 +73,14 @@ def test_a_report_and_what_is_written(run: Path, tmp_path: Path) -> None:
     sha256 = checkpoint.digest(saved.variables)
     assert sha256.encode() in deep.metadata.xmp
     assert written["settings"]["checkpoint"] == sha256
+    again = tmp_path / "again.json"
+    _command(f"--checkpoint={run}", f"--out={tmp_path / 'out'}", "--compare",
+             f"--report={again}", f"{scans}/*")  # fmt: skip
+    told = ("source", "width", "height", "bits", "kind")
+    for row in json.loads(again.read_text())["files"]:
+        before = rows[Path(row["source"]).name]
+        assert row["status"] in ("before", "failed")
+        assert [row[what] for what in told] == [before[what] for what in told]
     compared = read(tmp_path / "out" / "deep.compare.tif").pixels
     np.testing.assert_array_equal(compared[:, 40:], deep.pixels)
     grey_half = oracle.rgb2lab(compared[:, :40] / 65535)
@@ -107,6 +113,24 @@ def test_done_once_until_something_changes(run: Path, tmp_path: Path) -> None:
     assert "done before" in times("--saturation=2")[1]
 
 
+def test_what_is_passed_over_has_its_kind(tmp_path: Path) -> None:
+    """In a folder; the same files are tried where they are named."""
+    for name in ("a.png", "b.heic", "c", "out/a.png", "out/d.png", ".e.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    out = tmp_path / "out"
+    jobs = album.plan([str(tmp_path)], out, None, lambda path: True)
+    assert [(j.source.relative_to(tmp_path).as_posix(), j.skipped) for j in jobs] == [
+        ("a.png", None), ("b.heic", "other"), ("c", "other"),
+        ("out/a.png", "output"), ("out/d.png", "output"),
+    ]  # fmt: skip
+    assert [j.target for j in jobs] == [out / "a.png", None, None, None, None]
+    names = [str(tmp_path), str(out / "d.png"), str(tmp_path / "c")]
+    jobs = album.plan(names, out, None, lambda path: True)
+    tried = [j.source.name for j in jobs if not j.skipped]
+    assert tried == ["a.png", "d.png", "c"]
+
+
 def test_formats_and_pipes(run: Path, tmp_path: Path) -> None:
     photo = tmp_path / "a.bmp"
     Image.effect_noise((40, 30), 80).save(photo)
@@ -123,40 +147,6 @@ def test_formats_and_pipes(run: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert Image.open(io.BytesIO(done.stdout)).format == "PNG"
     assert not done.stderr
-
-
-def test_killed_and_run_again(run: Path, tmp_path: Path) -> None:
-    """Whatever is there is whole; the same command finishes, and leaves no rest."""
-    album_, out = tmp_path / "album", tmp_path / "out"
-    album_.mkdir()
-    for i in range(6):
-        Image.effect_noise((900, 800 + i), 80).save(album_ / f"{i}.png")
-    command = [
-        sys.executable, "-m", "colorflax.colorize", f"--checkpoint={run}",
-        f"--out={out}", "--noprovenance", str(album_),
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 120
-    while not list(out.glob("*.png")) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    there = sorted(out.glob("*.png"))
-    assert 1 <= len(there) < 6
-    for path in there:
-        assert read(path).size[0] == 900
-    (out / ".5.png.abcd_123").write_bytes(b"begun")
-    done = _command(*command[3:])
-    assert done.returncode == 0, done.stderr
-    assert {p.name for p in out.iterdir()} == {
-        ".colorflax.jsonl", *(f"{i}.png" for i in range(6))
-    }  # fmt: skip
-    # At most the last one was written without being noted.
-    assert done.stdout.count("done before") >= len(there) - 1
-    for i in range(6):
-        assert read(out / f"{i}.png").size == (900, 800 + i)
 
 
 def test_a_ledger_of_broken_lines(tmp_path: Path) -> None:

@@ -1,31 +1,16 @@
-"""A run compiles its two steps once each, whatever comes by."""
+"""A run compiles its two steps once each; colouring compiles for few shapes."""
 
 import collections
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import runs
 
+import colorflax
 from colorflax import train
-
-COMPILING = "/jax/core/compile/backend_compile_duration"
-
-
-@pytest.fixture
-def compiled() -> Iterator[collections.Counter[str]]:
-    """How often a function of each name was compiled, or its program fetched."""
-    counts: collections.Counter[str] = collections.Counter()
-
-    def listen(event: str, seconds: float, *, fun_name: str = "", **_: object) -> None:
-        if event == COMPILING:
-            counts[fun_name] += 1
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield counts
-    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
@@ -58,3 +43,26 @@ def test_a_second_shape_is_noticed(compiled: collections.Counter[str]) -> None:
     for n in (3, 3, 4):
         step(jnp.zeros(n))
     assert compiled["jit(step)"] == 2
+
+
+def test_photographs_of_many_sizes_are_few_shapes(
+    tmp_path: Path, compiled: collections.Counter[str]
+) -> None:
+    """Of the network, its decoder and its guide one program each for every shape.
+
+    A short side of 64 px and aspects up to 3 : 1 are 64 by 64, 96, 128, 160 or 192, and
+    the same standing.
+    """
+    colorizer = colorflax.load(runs.untrained(tmp_path, "classification"), size=64)
+    aspects = 3 ** np.linspace(-1, 1, 21)
+
+    def colour(pixels: float) -> int:
+        for aspect in aspects:
+            w, h = round((pixels * aspect) ** 0.5), round((pixels / aspect) ** 0.5)
+            colorizer(np.full((h, w), 99, np.uint8))
+        return sum(compiled.values())
+
+    first = colour(30_000)
+    assert compiled["jit(decode)"] == 9
+    assert first <= 3 * 9 + 20  # the rest has fixed shapes, or is done once
+    assert colour(50_000) == first

@@ -142,13 +142,22 @@ def folder(root: Path, max_bad_percent: float = 100.0) -> Photographs:
 
 def list_files(root: Path) -> list[Path]:
     """Files below `root` that are named like pictures, hidden ones left out."""
+    return [path for path in all_files(root) if named_like_a_picture(path)]
+
+
+def all_files(root: Path) -> list[Path]:
+    """Files below `root`, hidden ones left out."""
     return sorted(
         path
         for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        if not any(part.startswith(".") for part in path.relative_to(root).parts)
         and not path.is_dir()  # what is no file either is reported, not passed over
     )
+
+
+def named_like_a_picture(path: Path) -> bool:
+    """Whether its suffix is one of `SUFFIXES`."""
+    return path.suffix.lower() in SUFFIXES
 
 
 def digests(hashes: Iterable[str]) -> UInt8[np.ndarray, "n 32"]:

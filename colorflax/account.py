@@ -1,0 +1,51 @@
+"""What became of each file: told at once, and kept in a report."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from colorflax import cli, files
+from colorflax.album import OTHER, Job
+
+Row = dict[str, Any]
+"""What became of a file: source, output, status (done, before, failed, skipped, or left
+for a run that goes on), reason, seconds of work, width, height, bits a channel, kind
+(grey, toned or coloured; of what was skipped, output or other)."""
+
+
+def row(job: Job) -> Row:
+    """That of a file that nothing has been done about."""
+    return {
+        "source": files.shown(job.source),
+        "output": files.shown(job.target) if job.target else None,
+        "status": "skipped" if job.skipped else "left",
+        "reason": job.problem if job.skipped else "", "seconds": 0.0,
+        "width": None, "height": None, "bits": None, "kind": job.skipped,
+    }  # fmt: skip
+
+
+def tell(row: Row) -> None:
+    """A line on stdout for what is done, on stderr for what is not."""
+    if row["status"] == "failed":
+        return cli.complain(row["reason"])
+    if row["status"] == "skipped":
+        return None
+    if row["kind"] == "coloured" and row["status"] == "done":
+        cli.complain(f"{row['source']}: has colours, which are replaced")
+    note = " (done before)" if row["status"] == "before" else ""
+    print(f"{row['source']} -> {row['output']}{note}", flush=True)
+
+
+def tell_of_others(rows: Sequence[Row]) -> None:
+    """A line on stderr about files that were not taken for photographs."""
+    names = [Path(row["source"]) for row in rows if row["kind"] == OTHER]
+    if names:
+        kinds = ", ".join(sorted({path.suffix.lower() or path.name for path in names}))
+        cli.complain(f"{len(names)} passed over, not named like photographs ({kinds})")
+
+
+def write(report: Path, settings: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """All rows as JSON, and the settings of them all."""
+    content = {"settings": settings, "files": rows}
+    files.write(report, (json.dumps(content, indent=1) + "\n").encode())
