@@ -43,14 +43,26 @@ def get_config(words: str = "") -> ConfigDict:
     return base.changed(config, words, _CHANGES)
 
 
+def _larger(config: ConfigDict) -> None:
+    """Crops of half as many pixels again each way: what is small gets its own colour."""
+    config.data.short_side = 112
+    config.data.size = 96
+    config.optim.learning_rate = 1e-3
+    config.optim.warmup_steps = 100
+    config.optim.cosine_steps = 3_600
+    config.train.steps = 3_600
+    config.train.eval_every = 600
+
+
 def _finetune(config: ConfigDict) -> None:
+    _larger(config)  # for that is what the checkpoint has seen last
     config.optim.learning_rate = 3e-4
     config.optim.warmup_steps = 20
-    config.optim.cosine_steps = 300
-    config.train.steps = 300
+    config.optim.cosine_steps = 200
+    config.train.steps = 200
     config.train.log_every = 20
     config.train.eval_every = 100
     config.train.save_every = 100
 
 
-_CHANGES = {"finetune": _finetune}
+_CHANGES = {"finetune": _finetune, "larger": _larger}

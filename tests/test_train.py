@@ -130,3 +130,14 @@ def test_bad_commands_end_in_one_line(
     line = commands.complaint(done)
     assert line.startswith("colorflax: ")
     assert message in line
+
+
+def test_a_plan_of_runs_is_for_another_command(tmp_path: Path) -> None:
+    done = commands.run(
+        "colorflax.main", "--config=configs/ablation.py:small",
+        f"--workdir={tmp_path}", env=runs.ENV,
+    )  # fmt: skip
+    assert commands.complaint(done) == (
+        "colorflax: configs/ablation.py plans several runs: python -m launch.ablate "
+        "--config=configs/ablation.py:small"
+    )
