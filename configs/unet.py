@@ -44,7 +44,7 @@ def get_config(words: str = "") -> ConfigDict:
 
 
 def _larger(config: ConfigDict) -> None:
-    """Crops of half as many pixels again each way: what is small gets its own colour."""
+    """Then larger crops: what is small gets a colour of its own."""
     config.data.short_side = 112
     config.data.size = 96
     config.optim.learning_rate = 1e-3
