@@ -3,8 +3,8 @@
     python -m colorflax.evaluate --checkpoint=RUN --tau=0,0.25,0.5,0.75,1 --out=tau.json
     python -m launch.curve --out=curve.png tau.json
 
-Each file of scores becomes a line through its rows: the mean squared error upwards,
-colourfulness across, a dot for each row.
+Each file of scores becomes a line through its rows, from pale to lively: the mean
+squared error upwards, colourfulness across, a dot for each row.
 """
 
 import io
@@ -49,7 +49,7 @@ def lines(paths: Sequence[Path]) -> tuple[dict[str, axes.Curve], float]:
     for path in paths:
         scores = _scores(path)
         points = {k: _point(x) for k, x in scores.items() if k not in BASELINES}
-        line = np.array(list(points.values())).T
+        line = np.array(sorted(points.values())).T
         curves[path.stem] = line[0], line[1]
         for version, (x, y) in points.items():
             curves[f"{path.stem}: {version}"] = np.array([x]), np.array([y])

@@ -70,7 +70,7 @@ def test_grey_coloured_and_truth(vivid: Path, tmp_path: Path) -> None:
 
 def test_a_curve_has_a_dot_for_each_row(tmp_path: Path) -> None:
     """Baselines and differences are not on it; what evaluate names them is not."""
-    lively = {"T=1": (20.0, 0.013), "T=0.5": (33.0, 0.016)}
+    lively = {"T=0.5": (33.0, 0.016), "T=1": (20.0, 0.013)}
     others = ("grey", "mean", "random", "T=1 - grey")
     rows = lively | dict.fromkeys(others, (0.0, 0.018))
     scores = {
@@ -84,7 +84,7 @@ def test_a_curve_has_a_dot_for_each_row(tmp_path: Path) -> None:
     path.write_text(json.dumps({"scores": scores}))
     curves, truth = curve.lines([path])
     assert truth == 42.0
-    assert list(curves) == ["tau", "tau: T=1", "tau: T=0.5"]
+    assert list(curves) == ["tau", "tau: T=0.5", "tau: T=1"]
     np.testing.assert_array_equal(curves["tau"], [[20.0, 33.0], [0.013, 0.016]])
     np.testing.assert_array_equal(curves["tau: T=0.5"], [[33.0], [0.016]])
     out = tmp_path / "curve.png"
