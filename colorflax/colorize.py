@@ -3,11 +3,12 @@
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from absl import flags
 
-from colorflax import album, batch, cli, files, predict, studio
+from colorflax import album, batch, cli, files, paint, predict, studio
 from colorflax.errors import UserError
 from colorflax.ledger import Ledger
 from colorflax.picture import FORMATS
@@ -100,7 +101,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _studio(wish: studio.Wish) -> studio.Studio:
     guided = wish.edges == "guided"
-    return studio.Studio(predict.load(_CHECKPOINT.value, wish.size, guided), wish)
+    with ThreadPoolExecutor(1) as beside:  # it takes as long as the loading
+        beside.submit(paint.ready)
+        return studio.Studio(predict.load(_CHECKPOINT.value, wish.size, guided), wish)
 
 
 def _pipe(names: Sequence[str], wish: studio.Wish) -> int:

@@ -1,7 +1,9 @@
 """L of a picture and colours from elsewhere become a picture, some rows at a time."""
 
 import functools
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +15,10 @@ from colorflax.guided import Enlarged
 from colorflax.picture.pixels import Pixels
 
 _BLOCK = 1 << 18  # pixels painted at a time: what bounds memory, and one compilation
+_THREADS = min(4, os.cpu_count() or 1)  # strips of a picture at a time
+
+Strip = tuple[int, Float[np.ndarray, "rows w"], Float[np.ndarray, "rows w 2"]]
+"""Number of the first row, their L, their ab."""
 
 
 def paint(pixels: Pixels, ab: Enlarged, saturation: float = 1.0) -> Pixels:
@@ -28,25 +34,45 @@ def paint(pixels: Pixels, ab: Enlarged, saturation: float = 1.0) -> Pixels:
     """
     painted = np.empty((*pixels.shape[:2], 3), pixels.dtype)
     join = functools.partial(_join, depth=pixels.dtype.name)
-    for top, L, colours in rows(pixels, ab):
+
+    def fill(top: int) -> None:
+        _, L, colours = _strip(pixels, ab, top)
         flat = (saturation * colours).astype(np.float32).reshape(-1, 2)
         new = _in_blocks(join, L.reshape(-1), flat)
         painted[top : top + len(L)] = new.reshape(*L.shape, 3)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(fill, _tops(pixels)))  # which raises what was raised
     return painted
 
 
-def rows(
-    pixels: Pixels, ab: Enlarged
-) -> Iterator[tuple[int, Float[np.ndarray, "rows w"], Float[np.ndarray, "rows w 2"]]]:
-    """Some rows after the other: number of the first, their L, their ab."""
+def ready() -> None:
+    """Have what painting 8 bits needs compiled, or read back from where it is kept."""
+    L = _in_blocks(_lightness, np.zeros((1, 3), np.uint8))
+    join = functools.partial(_join, depth="uint8")
+    _in_blocks(join, L, np.zeros((1, 2), np.float32))
+
+
+def rows(pixels: Pixels, ab: Enlarged) -> Iterator[Strip]:
+    """Some rows after the other."""
+    return (_strip(pixels, ab, top) for top in _tops(pixels))
+
+
+def _tops(pixels: Pixels) -> range:
     h, w = pixels.shape[:2]
-    step = max(1, _BLOCK // w)
-    for top in range(0, h, step):
-        strip = pixels[top : top + step]
-        if strip.ndim == 2:
-            strip = np.repeat(strip[..., None], 3, axis=2)
-        L = _in_blocks(_lightness, strip.reshape(-1, 3)).reshape(strip.shape[:2])
-        yield top, L, ab.rows(top, L)
+    return range(0, h, _height(w))
+
+
+def _height(width: int) -> int:
+    return max(1, _BLOCK // width)
+
+
+def _strip(pixels: Pixels, ab: Enlarged, top: int) -> Strip:
+    strip = pixels[top : top + _height(pixels.shape[1])]
+    if strip.ndim == 2:
+        strip = np.repeat(strip[..., None], 3, axis=2)
+    L = _in_blocks(_lightness, strip.reshape(-1, 3)).reshape(strip.shape[:2])
+    return top, L, ab.rows(top, L)
 
 
 def _in_blocks(function: object, *flat: np.ndarray) -> np.ndarray:

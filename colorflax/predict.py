@@ -39,7 +39,9 @@ class Colorizer:
         self.edges = edges
         self._view = (settings.data, size)
         self._embed = embedder(saved.about["features"])
-        self._prepare = functools.partial(winograd.prepared, task.model)
+        self._prepare: Any = lambda variables, *inputs: variables
+        if getattr(task.model, "prepares", False):
+            self._prepare = functools.partial(winograd.prepared, task.model)
         self._variables: Any = None  # prepared for the first picture, good for all
         self._run = jax.jit(
             lambda variables, rgb, embedding: task.model.apply(

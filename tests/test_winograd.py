@@ -1,11 +1,14 @@
 """Winograd's convolution is the convolution."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
 from flax import linen as nn
 from jax import lax
 
+from colorflax import config, models
 from colorflax.models import winograd
 
 
@@ -43,3 +46,15 @@ def test_in_the_place_of_a_layer(
     ours = quick.apply(variables, x)
     np.testing.assert_allclose(ours, expected, atol=2e-5)
     assert not np.array_equal(ours, expected)  # computed another way
+
+
+@pytest.mark.parametrize("name", sorted(config.STRIDES))
+def test_networks_that_have_kernels_to_transform_say_so(name: str) -> None:
+    """Else they would be transformed anew for every picture, or never."""
+    settings = config.Model(name=name, stride=config.STRIDES[name][0])
+    model = models.build(settings, channels=313)
+    L = jax.ShapeDtypeStruct((1, 32, 32, 1), np.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), L)
+    apply = functools.partial(model.apply, mutable=[winograd.COLLECTION])
+    _, made = jax.eval_shape(apply, variables, L)
+    assert bool(made) == getattr(model, "prepares", False)

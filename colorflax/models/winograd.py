@@ -88,7 +88,8 @@ def prepared(model: nn.Module, variables: Any, *inputs: Any) -> Any:
     """`variables` of a network and, on a CPU, its kernels transformed: once for all.
 
     They take four times the memory of those that they stand for, and are good for any
-    size of picture, not only that of `inputs`.
+    size of picture, not only that of `inputs`. Networks that have any say so by a
+    `prepares`: to trace the others for nothing would take a while.
     """
     if jax.default_backend() != "cpu":
         return variables

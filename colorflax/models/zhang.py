@@ -1,6 +1,7 @@
 """The network of Colorful Image Colorization (arXiv 1603.08511, figure 2)."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +43,7 @@ class Zhang(nn.Module):
         remat: keep less for the way back, and compute the rest again.
     """
 
+    prepares: ClassVar[bool] = True  # see `winograd.prepared`
     channels: int
     dtype: DTypeLike = jnp.float32
     remat: bool = False
