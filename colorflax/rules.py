@@ -45,6 +45,15 @@ def check(c: Config) -> None:
         f"config.data.short_side={c.data.short_side} is smaller than the "
         f"config.data.size={c.data.size} that is cropped from it",
     )
+    _need(
+        1 <= c.data.scale_jitter <= 8,
+        f"config.data.scale_jitter should be in 1..8, not {c.data.scale_jitter:g}",
+    )
+    _need(
+        c.data.fit == "crop" or c.data.scale_jitter == 1,
+        f"config.data.scale_jitter={c.data.scale_jitter:g} resizes before a crop; "
+        "set --config.data.fit=crop, or scale_jitter=1",
+    )
     for name, most in (
         ("orthochromatic", 1), ("blur", 16), ("grain", 50), ("fade", 50),
         ("noise", 50), ("dust", 100),

@@ -95,6 +95,8 @@ class Data:
     augment: Augment
     threads: int  # decoding at the same time in this process
     workers: int  # decoding processes; 0 decodes in this one
+    scale_jitter: float = 1.0  # training draws its short side between short_side and so
+    # many times that, evenly in the logarithm (arXiv 1409.1556; fit=crop)
     labels: Literal["none", "folders", "label"] = "none"  # a scene's name: that of the
     # first folder below DIR, or the feature `label` of a dataset of TFDS
 

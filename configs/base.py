@@ -47,6 +47,7 @@ def get_config() -> ConfigDict:
                 "fit": "crop",
                 "short_side": 72,
                 "size": 64,
+                "scale_jitter": 1.0,
                 "flip": True,
                 "augment": {
                     "orthochromatic": 0.0,

@@ -56,6 +56,7 @@ def test_unknown_word_is_named() -> None:
         ("data.augment.grain", -1.0, r"augment\.grain should be in 0\.\.50, not -1"),
         ("data.augment.sepia", 1.0, r"data\.augment\.sepia is not a known setting"),
         ("data.short_side", 63, r"short_side=63 is smaller than .*data\.size=64"),
+        ("data.scale_jitter", 0.5, r"data\.scale_jitter should be in 1\.\.8, not 0\.5"),
         ("seed", -1, r"config\.seed should be in 0\.\.2\*\*32-1, not -1"),
     ],
 )  # fmt: skip

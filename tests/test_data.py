@@ -211,6 +211,30 @@ def test_a_crop_is_what_resizing_all_and_cropping_gives() -> None:
             assert (difference > 0).mean() < 0.01
 
 
+def test_scale_jitter_draws_the_size_before_the_crop() -> None:
+    """The same middle at every scale in between, and nothing else is drawn anew."""
+    photo = photographs.builtin()[0].read()
+    settings = dataclasses.replace(SETTINGS, size=48, short_side=48, flip=False)
+    jittered = dataclasses.replace(settings, scale_jitter=2.0)
+    sides = []
+    for seed in range(40):
+        across, down, _, scale = np.random.default_rng(seed).random(4)
+        side = round(48 * 2**scale)
+        sides.append(side)
+        crop = views.training_view(photo, jittered, np.random.default_rng(seed))
+        assert crop.shape == (48, 48, 3)
+        whole = np.asarray(views.whole_view(photo.open(side), settings, side), int)
+        h, w, _ = whole.shape
+        left, top = int(across * (w - 47)), int(down * (h - 47))
+        difference = np.abs(whole[top : top + 48, left : left + 48] - crop)
+        assert (difference > 1).mean() < 0.01
+    assert min(sides) < 52
+    assert max(sides) > 90
+    np.testing.assert_array_equal(
+        views.evaluation_view(photo, jittered), views.evaluation_view(photo, settings)
+    )
+
+
 def _like(path: Path, expected: np.ndarray, tolerance: float = 0) -> None:
     image = decode(path)
     assert image.mode == "RGB"

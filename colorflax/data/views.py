@@ -13,16 +13,17 @@ Square = UInt8[np.ndarray, "s s 3"]
 def training_view(
     photo: Content, settings: config.Data, rng: np.random.Generator
 ) -> Square:
-    """A random crop, mirrored half of the time where `settings.flip`."""
+    """A random crop of a random size, mirrored half of the time where set so."""
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
-    across, down, mirrored = rng.random(3)
-    view = _view(photo, settings, across, down)
+    across, down, mirrored, scale = rng.random(4)
+    short_side = round(settings.short_side * settings.scale_jitter**scale)
+    view = _view(photo, settings, across, down, short_side)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
 def evaluation_view(photo: Content, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _view(photo, settings, 0.5, 0.5)
+    return _view(photo, settings, 0.5, 0.5, settings.short_side)
 
 
 def whole_size(
@@ -56,7 +57,9 @@ def whole_view(
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def _view(photo: Content, settings: config.Data, across: float, down: float) -> Square:
+def _view(
+    photo: Content, settings: config.Data, across: float, down: float, short_side: int
+) -> Square:
     size = settings.size
     if settings.fit == "pad":
         image = photo.open(size)
@@ -64,9 +67,9 @@ def _view(photo: Content, settings: config.Data, across: float, down: float) -> 
             image, (size, size), Image.Resampling.BICUBIC, color="white"
         )
         return np.asarray(square)
-    image = photo.open(settings.short_side)
-    scale = settings.short_side / min(image.size)
-    w, h = (max(settings.short_side, round(side * scale)) for side in image.size)
+    image = photo.open(short_side)
+    scale = short_side / min(image.size)
+    w, h = (max(short_side, round(side * scale)) for side in image.size)
     left = int(across * (w - size + 1))
     top = int(down * (h - size + 1))
     # Only what is kept is resized: the pixels of resizing all and cropping, sooner.
