@@ -69,10 +69,8 @@ def bench_data(rounds: int) -> None:
         print(f"    training fusion, batch {_STEP_BATCH}, {_PARALLEL.value} threads:")
         share = 100 * waiting / total
         print(f"    {total / _STEPS:.2f} s per step, {share:.1f} % of it waiting")
-    print(
-        "  colorflax decodes a JPEG at 1/2, 1/4 or 1/8 where at least twice the short"
-    )
-    print("  side remains; so does the DataLoader with draft, which few programs use.")
+    print("  colorflax decodes a JPEG at 1/2, 1/4 or 1/8 where at least the short side")
+    print("  remains; so does the DataLoader with draft, which few programs use.")
 
 
 def _compare(
@@ -197,7 +195,7 @@ class _Samples:
         across, down, mirrored = self.rng.random(3)
         with Image.open(self.paths[i]) as image:
             if self.draft:
-                scale = 2 * self.short_side / min(image.size)
+                scale = self.short_side / min(image.size)
                 w, h = (round(side * scale) for side in image.size)
                 image.draft(None, (w, h))
             scale = self.short_side / min(image.size)

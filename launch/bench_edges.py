@@ -30,7 +30,7 @@ def bench_edges(rounds: int) -> None:
     photos = photographs.folder(Path(folder)) if folder else photographs.builtin()
     found: dict[int, list[tuple[float, ...]]] = {factor: [] for factor in _FACTORS}
     for photo in itertools.islice(photos, _MOST.value):
-        image = photo.open(_SIDE)
+        image = photo.open(2 * _SIDE)
         image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
         w, h = (side // 16 * 16 for side in image.size)
         if min(w, h) < 64:

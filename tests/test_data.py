@@ -208,7 +208,7 @@ def test_a_crop_is_what_resizing_all_and_cropping_gives() -> None:
             )
             difference = np.abs(whole[top : top + 64, left : left + 64] - crop)
             assert difference.max() <= 1  # rounding of the box's corners
-            assert (difference > 0).mean() < 0.01
+            assert (difference > 0).mean() < 0.02
 
 
 def test_scale_jitter_draws_the_size_before_the_crop() -> None:
@@ -292,7 +292,7 @@ def test_reduced_jpeg_is_the_same_photograph(tmp_path: Path) -> None:
     smooth = np.stack([x / 600 * 255, y / 400 * 255, 128 + 0 * x], -1).astype(np.uint8)
     path = tmp_path / "smooth.jpg"
     Image.fromarray(smooth).save(path, quality=95)
-    small = decode(path, short_side=48)
+    small = decode(path, at_least=96)
     assert min(small.size) == 100
     full, reduced = (
         views.whole_view(image, SETTINGS, 48) for image in (decode(path), small)

@@ -69,7 +69,7 @@ def _look(source: Source, row: int) -> tuple[bytes, str]:
     """The hash of one photograph, or zeros and why it cannot be decoded."""
     try:
         photo = source.read(row)
-        photo.open(short_side=1)  # as in `index`
+        photo.open(at_least=1)  # as in `index`
     except UserError as error:
         return bytes(32), str(error)
     picture = photo.picture

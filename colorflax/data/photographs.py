@@ -39,9 +39,9 @@ class Content:
     name: str  # for messages
     embedding: Float[np.ndarray, " d"] | None = None  # made beforehand
 
-    def open(self, short_side: int | None = None) -> Image.Image:
+    def open(self, at_least: int | None = None) -> Image.Image:
         """The photograph as `decode` gives it."""
-        return decode(self.picture, short_side, self.name)
+        return decode(self.picture, at_least, self.name)
 
 
 @runtime_checkable
@@ -67,9 +67,9 @@ class Photograph:
         """Its bytes, or where they are."""
         return self.source.read(self.row)
 
-    def open(self, short_side: int | None = None) -> Image.Image:
+    def open(self, at_least: int | None = None) -> Image.Image:
         """The photograph as `decode` gives it."""
-        return self.read().open(short_side)
+        return self.read().open(at_least)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

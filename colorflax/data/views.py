@@ -17,13 +17,15 @@ def training_view(
     # All numbers are drawn whatever the settings, so that one knob moves one thing.
     across, down, mirrored, scale = rng.random(4)
     short_side = round(settings.short_side * settings.scale_jitter**scale)
-    view = _view(photo, settings, across, down, short_side)
+    # A JPEG is decoded as small as will do: its finest detail differs a little, which
+    # costs training nothing and is half of the time. What is measured stays exact.
+    view = _view(photo, settings, across, down, short_side, spare=1)
     return view[:, ::-1].copy() if settings.flip and mirrored < 0.5 else view
 
 
 def evaluation_view(photo: Content, settings: config.Data) -> Square:
     """The middle of the photograph, always the same."""
-    return _view(photo, settings, 0.5, 0.5, settings.short_side)
+    return _view(photo, settings, 0.5, 0.5, settings.short_side, spare=2)
 
 
 def whole_size(
@@ -58,16 +60,21 @@ def whole_view(
 
 
 def _view(
-    photo: Content, settings: config.Data, across: float, down: float, short_side: int
+    photo: Content,
+    settings: config.Data,
+    across: float,
+    down: float,
+    short_side: int,
+    spare: int,
 ) -> Square:
     size = settings.size
     if settings.fit == "pad":
-        image = photo.open(size)
+        image = photo.open(spare * size)
         square = ImageOps.pad(
             image, (size, size), Image.Resampling.BICUBIC, color="white"
         )
         return np.asarray(square)
-    image = photo.open(short_side)
+    image = photo.open(spare * short_side)
     scale = short_side / min(image.size)
     w, h = (max(short_side, round(side * scale)) for side in image.size)
     left = int(across * (w - size + 1))

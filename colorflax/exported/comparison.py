@@ -43,7 +43,7 @@ def inputs(saved: checkpoint.Saved) -> list[tuple[np.ndarray, ...]]:
     """
     settings = config.parse(saved.about["config"]).data
     embed = predict.embedder(saved.about["features"])
-    images = [photo.open(settings.short_side) for photo in photographs()]
+    images = [photo.open(2 * settings.short_side) for photo in photographs()]
     views = [np.asarray(whole_view(image, settings)) for image in images]
     side = min(min(view.shape[:2]) for view in views)
     batches = [views[:1], [view[:side, :side] for view in views[1:]]]

@@ -50,7 +50,7 @@ def measure(path: Path) -> Measured:
     """Read and decode a file once."""
     try:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        image = decode(path, tint.SIDE // 2)
+        image = decode(path, tint.SIDE)
         width, height = _upright_size(path)
     except UserError as error:
         return Measured(sha256=sha256, error=str(error).removeprefix(f"{path}: "))

@@ -105,7 +105,7 @@ def _block(title: str, cells: list[tuple[Path, str, str]]) -> Image.Image:
     for k, (path, *captions) in enumerate(cells):
         x, y = k % _COLUMNS * _CELL, 2 * _LINE + k // _COLUMNS * high
         try:
-            image = decode(path, _CELL)
+            image = decode(path, 2 * _CELL)
         except UserError:
             continue  # gone since it was measured
         image.thumbnail((_CELL - 4, _CELL - 4))
