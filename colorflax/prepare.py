@@ -10,7 +10,8 @@ written to DIR:
     progress/       what lets a stopped run go on, and tells one command from another
 
 A run that was stopped, at any moment and in any way, goes on when the same command is
-given again, and ends with the same records.
+given again, and ends with the same records. With `--refresh` it follows what the
+sources hold now: files that were added or removed, addresses that answer at last.
 """
 
 import dataclasses
@@ -27,6 +28,7 @@ from colorflax.errors import UserError
 from colorflax.preparation import run as preparation
 from colorflax.preparation.audit import Thresholds
 from colorflax.preparation.download import Limits
+from colorflax.preparation.job import Backbone, Job
 from colorflax.preparation.options import option
 from colorflax.preparation.packing import Embedder, Packing
 from colorflax.preparation.reencode import Format
@@ -46,6 +48,11 @@ class Run:
 
     out: str = option("records", "folder for everything written")
     audit_only: bool = option(False, "stop after audit.csv and dropped.jpg")
+    refresh: bool = option(
+        False,
+        "where photographs or flags have changed, make the records anew; what was "
+        "fetched and measured is kept, addresses that failed are tried again",
+    )
     threads: int = option(os.cpu_count() or 1, "that decode and encode", 1, 1024)
 
 
@@ -63,7 +70,7 @@ class Features:
     )
     features_seed: int = option(0, "of random weights", 0)
 
-    def load(self) -> tuple[Embedder, preparation.Backbone]:
+    def load(self) -> tuple[Embedder, Backbone]:
         """Build the network, and say whose weights it has."""
         from colorflax import features  # JAX and Keras start only when they are needed
 
@@ -98,10 +105,11 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name at least one folder, photograph or list of addresses")
     run, features = _from_flags(Run), _from_flags(Features)
     features.check()
-    job = preparation.Job(
+    job = Job(
         names=argv[1:],
         out=Path(run.out),
         audit_only=run.audit_only,
+        refresh=run.refresh,
         threads=run.threads,
         form=_from_flags(Format),
         packing=_from_flags(Packing),

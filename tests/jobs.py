@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from colorflax import prepare
-from colorflax.preparation import audit, download, packing, reencode, run
+from colorflax.preparation import audit, download, packing, reencode
+from colorflax.preparation.job import Job
 
 
 def picture(seed: int, size: tuple[int, int] = (60, 40)) -> Image.Image:
@@ -56,12 +57,13 @@ def contents(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.glob("records*")}
 
 
-def job(names: list[str], out: Path, **changes: Any) -> run.Job:
+def job(names: list[str], out: Path, **changes: Any) -> Job:
     """What the command makes of its flags, without embeddings."""
-    plain = run.Job(
+    plain = Job(
         names=names,
         out=out,
         audit_only=False,
+        refresh=False,
         threads=2,
         form=reencode.Format(short_side=32),
         packing=packing.Packing(),

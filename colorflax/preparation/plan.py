@@ -21,7 +21,7 @@ class Plan:
     Attributes:
         settings: every flag that changes what is written.
         files: each file's name and the hash of what it holds, "" if it failed.
-        failed: why a download failed, by address; none is tried again.
+        failed: why a download failed, by address; tried again by --refresh alone.
         counts: files by verdict.
         kept: the hash and name of each photograph to write, in order.
     """
@@ -71,7 +71,8 @@ class Plan:
         if differences:
             raise UserError(
                 "this --out was begun with other photographs or flags: "
-                f"{'; '.join(differences)}; undo that, or name another --out"
+                f"{'; '.join(differences)}; undo that, give --refresh to make the "
+                "records anew, or name another --out"
             )
 
 
