@@ -10,7 +10,6 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int
 
 from colorflax import bins, config
@@ -72,7 +71,9 @@ class Regression:
         if self.delta is None:
             cost = jnp.square(error)
         else:
-            cost = optax.losses.huber_loss(error, delta=self.delta / self.scale)
+            delta = self.delta / self.scale
+            within = jnp.minimum(jnp.abs(error), delta)
+            cost = within * (jnp.abs(error) - within / 2)
         return jnp.mean(cost, axis=(1, 2, 3))
 
     def decode(self, head: Float[Array, "b h_s w_s 2"]) -> Float[Array, "b h_s w_s 2"]:

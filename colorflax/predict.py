@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from colorflax import checkpoint, config, features, prediction, shipped
+from colorflax.coloring import Coloring, split
 from colorflax.data.views import whole_size, whole_view
 from colorflax.errors import UserError
 from colorflax.models import winograd
 from colorflax.picture import Like, Picture, back, take
 from colorflax.prediction import Prediction
-from colorflax.tasks import Colorization, split
 
 _GRAIN = 32  # px; sides of what networks see are multiples
 
@@ -115,7 +115,7 @@ def load(
     return Colorizer(shipped.load(named), size, edges)
 
 
-def built(saved: checkpoint.Saved, settings: config.Config) -> Colorization:
+def built(saved: checkpoint.Saved, settings: config.Config) -> Coloring:
     """The network and objective of a checkpoint, as they are used after training.
 
     Raises:
@@ -126,7 +126,7 @@ def built(saved: checkpoint.Saved, settings: config.Config) -> Colorization:
     model = dataclasses.replace(settings.model, dtype="float32", remat=False)
     shares = saved.about.get("prior")
     prior = None if shares is None else np.asarray(shares)
-    return Colorization.build(dataclasses.replace(settings, model=model), prior)
+    return Coloring.build(dataclasses.replace(settings, model=model), prior)
 
 
 def need_same_backbone(fingerprint: str, record: dict[str, str]) -> None:

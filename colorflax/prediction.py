@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from colorflax import guided, posterior
+from colorflax.coloring import split
 from colorflax.errors import UserError
 from colorflax.objectives import Classification, Objective
 from colorflax.paint import paint, rows
 from colorflax.picture import Picture
 from colorflax.picture.pixels import Pixels
 from colorflax.resample import pool
-from colorflax.tasks import split
 
 _STRIP = 1 << 20  # pixels
 

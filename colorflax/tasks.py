@@ -14,22 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
-from colorflax import (
-    augment,
-    color,
-    config,
-    gamut,
-    metrics,
-    models,
-    objectives,
-    optim,
-    pieces,
-)
-from colorflax.objectives import Objective
-from colorflax.resample import bilinear
+from colorflax import augment, config, metrics, optim, pieces
+from colorflax.coloring import NOTES, Coloring, joined, parts, split
 from colorflax.state import AveragedState, TrainState
 
 Batch = dict[str, jax.Array]
@@ -38,9 +26,6 @@ label: int32 (b,) where scenes are learnt, -1 for a photograph without one."""
 
 Numbers = dict[str, jax.Array | tuple[jax.Array, jax.Array]]
 """A number (b,) each; with a bool (b,) where it does not exist for every example."""
-
-NOTES = "intermediates"
-"""The collection in which a network sows what it has to say beside the head."""
 
 
 @runtime_checkable
@@ -81,11 +66,9 @@ class Task(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Colorization:
-    """Predict ab from L: a network under an objective."""
+class Colorization(Coloring):
+    """Predict ab from L: a network under an objective, and how it is trained."""
 
-    model: nn.Module
-    objective: Objective
     optimizer: optax.GradientTransformation
     augment: config.Augment
     ema: float = 0.0  # share of the past in an average of the parameters; 0 keeps none
@@ -97,12 +80,9 @@ class Colorization:
 
     @classmethod
     def build(cls, settings: config.Config, prior: np.ndarray | None) -> "Colorization":
-        """What a config names; `prior` only matters for training."""
-        objective = objectives.build(settings.objective, settings.model.stride, prior)
-        model = models.build(settings.model, objective.channels)
-        optimizer = optim.build(settings.optim)
+        """What a config names."""
         return cls(
-            model, objective, optimizer, settings.data.augment,
+            *parts(settings, prior), optim.build(settings.optim), settings.data.augment,
             ema=settings.optim.ema, accumulate=settings.train.accumulate,
         )  # fmt: skip
 
@@ -168,11 +148,11 @@ class Colorization:
     ) -> tuple[Numbers, UInt8[Array, "b h w3 3"]]:
         """How near output and grey are to the truth; the three of them side by side."""
         L, truth = split(batch["rgb"])
-        ab, notes = self._look(state.variables, L, batch.get("embedding"))
+        ab, notes = self.look(state.variables, L, batch.get("embedding"))
         numbers = self.judge(notes, batch)
         row = []
         for prefix, guess in (("grey_", jnp.zeros_like(ab)), ("", ab)):
-            painted = paint(L, guess)
+            painted = joined(L, guess)
             row.append(painted)
             rows = metrics.sums(painted, batch["rgb"], guess, truth)
             totals = {
@@ -181,36 +161,3 @@ class Colorization:
             found = metrics.numbers(totals)
             numbers |= {prefix + name: found[name] for name in self.scores}
         return numbers, jnp.concatenate([*row, batch["rgb"]], axis=2)
-
-    def predict(
-        self,
-        variables: Any,
-        L: Float[Array, "b h w 1"],
-        embedding: Float[Array, "b e"] | None,
-    ) -> Float[Array, "b h w 2"]:
-        """The ab of each pixel, enlarged bilinearly from the head's stride."""
-        return self._look(variables, L, embedding)[0]
-
-    def _look(
-        self, variables: Any, L: jax.Array, embedding: jax.Array | None
-    ) -> tuple[jax.Array, Mapping[str, Any]]:
-        """Colours, and what the network has sown."""
-        head, kept = self.model.apply(variables, L, embedding, mutable=[NOTES])
-        ab = bilinear(self.objective.decode(head), self.objective.stride, L.shape[1:3])
-        return ab, kept.get(NOTES, {})
-
-
-def split(
-    rgb: UInt8[Array, "b h w 3"],
-) -> tuple[Float[Array, "b h w 1"], Float[Array, "b h w 2"]]:
-    """An 8-bit sRGB photograph -> L in [0, 100] and ab."""
-    lab = color.rgb_to_lab(rgb)
-    return lab[..., :1], lab[..., 1:]
-
-
-def paint(
-    L: Float[Array, "b h w 1"], ab: Float[Array, "b h w 2"]
-) -> UInt8[Array, "b h w 3"]:
-    """L and ab -> 8-bit sRGB; chroma that sRGB cannot show is reduced, L is kept."""
-    lab = gamut.fit(jnp.concatenate([L, ab], axis=-1))
-    return color.to_uint8(color.lab_to_rgb(lab))

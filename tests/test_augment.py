@@ -13,10 +13,11 @@ from skimage.color import rgb2lab
 from small import Line
 
 from colorflax import augment, config, steps
+from colorflax.coloring import split
 from colorflax.data import photographs
 from colorflax.objectives import Objective
 from colorflax.state import TrainState
-from colorflax.tasks import Colorization, split
+from colorflax.tasks import Colorization
 from configs import fusion
 
 RNG = np.random.default_rng(0)

@@ -13,8 +13,8 @@ from small import EMBEDDING, small_task
 
 from colorflax import assemble, checkpoint, config, steps, train
 from colorflax.checkpoint.folder import read_only
+from colorflax.coloring import split
 from colorflax.errors import UserError
-from colorflax.tasks import split
 from configs import fusion
 
 DECAY = 0.3  # above the first three of 1/10, 2/11, 3/12, 4/13, ..

@@ -1,6 +1,8 @@
 """What is written others read the same, with all that was known of the photograph."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from colorflax.data import photographs
 from colorflax.errors import UserError
-from colorflax.picture import Metadata, Provenance, encode, profile, read
+from colorflax.picture import Metadata, Provenance, encode, png, profile, read
 
 BASE = ExifTags.Base
 
@@ -36,6 +38,32 @@ def test_what_is_written_is_read_again(format: str, dtype: type, clear: bool) ->
     if dtype is np.uint8:
         image = Image.open(io.BytesIO(content))
         np.testing.assert_array_equal(np.asarray(image), whole)
+
+
+@pytest.mark.parametrize(("height", "strips"), [(1, 1), (7, 1), (8, 2), (50, 8)])
+def test_a_png_is_one_stream_from_any_threads(
+    height: int, strips: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(png, "_STRIP", 7 * 30 * 6)  # 7 rows
+    rgb = np.random.default_rng(0).integers(0, 1 << 16, (height, 30, 3), np.uint16)
+    contents = []
+    for threads in (1, 3):
+        monkeypatch.setattr(png, "_THREADS", threads)
+        contents.append(encode("png", rgb, None, Metadata()))
+    assert contents[0] == contents[1]
+    chunks, at = [], 8
+    while at < len(contents[0]):
+        size, kind = struct.unpack_from(">I4s", contents[0], at)
+        chunks.append((kind, contents[0][at + 8 : at + 8 + size]))
+        at += size + 12
+    pieces = [body for kind, body in chunks if kind == b"IDAT"]
+    assert len(pieces) == strips + 2  # and the stream's head and checksum
+    stream = zlib.decompressobj()
+    rows = stream.decompress(b"".join(pieces))
+    assert stream.eof  # zlib has checked the checksum
+    assert stream.unused_data == b""
+    assert len(rows) == height * (1 + 30 * 6)
+    np.testing.assert_array_equal(read(contents[0]).pixels, rgb)
 
 
 def test_jpeg_and_webp() -> None:

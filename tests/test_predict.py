@@ -38,6 +38,22 @@ def test_import_takes_nothing_with_it() -> None:
     assert not loaded & {"jax", "flax", "optax", "orbax", "grain", "keras", "numpy"}
 
 
+def test_colouring_brings_no_training_code() -> None:
+    code = (
+        "import sys, numpy, colorflax; "
+        "colorflax.load()(numpy.zeros((8, 8), 'uint8')); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    loaded = set(done.stdout.split())
+    assert "colorflax.coloring" in loaded
+    assert not loaded & {"optax", "grain", "keras", "tensorboardX"}
+    rooms = ("tasks", "train", "optim", "state", "augment", "data.pipeline")
+    assert not loaded & {f"colorflax.{room}" for room in rooms}
+
+
 def test_the_same_kind_comes_out(bins_run: Path, tmp_path: Path) -> None:
     colorizer = colorflax.load(bins_run)
     rgb = np.asarray(photographs.builtin()[0].open(40).resize((48, 40)))

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from colorflax import checkpoint, config, features, predict
+from colorflax.coloring import split
 from colorflax.data import packed
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
@@ -18,7 +19,6 @@ from colorflax.errors import UserError
 from colorflax.metrics import calibration
 from colorflax.objectives import Classification, Objective
 from colorflax.resample import bilinear
-from colorflax.tasks import split
 
 Parts = dict[str, np.ndarray]
 """By number: what each photograph adds to it, (n, k); see `contest.FINISH`."""

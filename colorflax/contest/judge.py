@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
 from colorflax import bins, metrics
+from colorflax.coloring import joined, split
 from colorflax.metrics import ssim
-from colorflax.tasks import paint, split
 
 Totals = dict[str, np.ndarray]
 """Sums over the pixels of each photograph: float64 (b,)."""
@@ -106,7 +106,7 @@ def _judge(
     """Sums over each row."""
     L, truth = split(rgb)
     ab = truth if ab is None else ab
-    picture = paint(L, ab)
+    picture = joined(L, ab)
     found: dict[str, Array] = metrics.sums(picture, rgb, ab, truth, pixels)
     nearest = bins.soft_encode(truth)[0][..., 0]
     weight = jnp.where(pixels, weights[nearest], 0)

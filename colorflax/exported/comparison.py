@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from colorflax import checkpoint, config, predict
+from colorflax.coloring import split
 from colorflax.data.photographs import Photograph, builtin
 from colorflax.data.views import whole_view
 from colorflax.exported.network import GRAIN
-from colorflax.tasks import split
 
 
 @dataclasses.dataclass(frozen=True)

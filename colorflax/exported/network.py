@@ -10,7 +10,7 @@ import numpy as np
 from jax import export
 
 from colorflax import checkpoint, config, features, predict
-from colorflax.tasks import Colorization
+from colorflax.coloring import Coloring
 
 Colours = Callable[..., jax.Array]
 """L (b, h, w, 1) in [0, 100] and, where there is one, the embedding (b, 1001), all
@@ -32,7 +32,7 @@ def stored(variables: Any, dtype: str) -> Any:
     )
 
 
-def task(saved: checkpoint.Saved) -> Colorization:
+def task(saved: checkpoint.Saved) -> Coloring:
     """The network and objective of a checkpoint."""
     return predict.built(saved, config.parse(saved.about["config"]))
 

@@ -11,11 +11,11 @@ from jaxtyping import Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from colorflax import checkpoint
+from colorflax.coloring import joined, split
 from colorflax.contest import judge
 from colorflax.data import pipeline
 from colorflax.data.library import Division
 from colorflax.errors import UserError
-from colorflax.tasks import paint, split
 from launch.ablation import scores
 from launch.ablation.table import SEED, Found
 
@@ -116,8 +116,8 @@ def _columns(
         L, _ = split(jnp.asarray(batch["rgb"]))
         if truth is None:
             truth = batch["rgb"]
-            columns["grey"] = np.asarray(paint(L, 0 * judge.true_squares(truth)))
+            columns["grey"] = np.asarray(joined(L, 0 * judge.true_squares(truth)))
         for version, member in wanted.items():
-            columns[member] = np.asarray(paint(L, painted[version]))
+            columns[member] = np.asarray(joined(L, painted[version]))
     assert truth is not None
     return columns | {"truth": truth}

@@ -1,0 +1,77 @@
+"""A network under an objective: from L to ab. All of it that colouring needs.
+
+What training adds to it is in `tasks`, so that who only colours does without.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import Array, Float, UInt8
+
+from colorflax import color, config, gamut, models, objectives
+from colorflax.objectives import Objective
+from colorflax.resample import bilinear
+
+NOTES = "intermediates"
+"""The collection in which a network sows what it has to say beside the head."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Coloring:
+    """A network, and what its head means; pure functions of their arguments."""
+
+    model: nn.Module
+    objective: Objective
+
+    @classmethod
+    def build(cls, settings: config.Config, prior: np.ndarray | None) -> "Coloring":
+        """What a config names; `prior` only matters for training and for a tau."""
+        return cls(*parts(settings, prior))
+
+    def predict(
+        self,
+        variables: Any,
+        L: Float[Array, "b h w 1"],
+        embedding: Float[Array, "b e"] | None,
+    ) -> Float[Array, "b h w 2"]:
+        """The ab of each pixel, enlarged bilinearly from the head's stride."""
+        return self.look(variables, L, embedding)[0]
+
+    def look(
+        self,
+        variables: Any,
+        L: Float[Array, "b h w 1"],
+        embedding: Float[Array, "b e"] | None,
+    ) -> tuple[Float[Array, "b h w 2"], Mapping[str, Any]]:
+        """As `predict`, and what the network has sown."""
+        head, kept = self.model.apply(variables, L, embedding, mutable=[NOTES])
+        ab = bilinear(self.objective.decode(head), self.objective.stride, L.shape[1:3])
+        return ab, kept.get(NOTES, {})
+
+
+def parts(
+    settings: config.Config, prior: np.ndarray | None
+) -> tuple[nn.Module, Objective]:
+    """The network and the objective that a config names."""
+    objective = objectives.build(settings.objective, settings.model.stride, prior)
+    return models.build(settings.model, objective.channels), objective
+
+
+def split(
+    rgb: UInt8[Array, "b h w 3"],
+) -> tuple[Float[Array, "b h w 1"], Float[Array, "b h w 2"]]:
+    """An 8-bit sRGB photograph -> L in [0, 100] and ab."""
+    lab = color.rgb_to_lab(rgb)
+    return lab[..., :1], lab[..., 1:]
+
+
+def joined(
+    L: Float[Array, "b h w 1"], ab: Float[Array, "b h w 2"]
+) -> UInt8[Array, "b h w 3"]:
+    """L and ab -> 8-bit sRGB; chroma that sRGB cannot show is reduced, L is kept."""
+    lab = gamut.fit(jnp.concatenate([L, ab], axis=-1))
+    return color.to_uint8(color.lab_to_rgb(lab))
