@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from colorflax import cli, predict, studio
+from colorflax import cli, predict
 from colorflax.errors import UserError
+from colorflax.order import Wish
+from colorflax.workshop import studio
 
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", None, "as for colorize: a run, or if not given the one that is here"
@@ -30,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
         ) from None
     colorizer = predict.load(_CHECKPOINT.value)
     limits = page.Limits(int(1e6 * _MEGABYTES.value), 1e6 * _MEGAPIXELS.value)
-    page.serve(studio.Studio(colorizer, studio.Wish()), _PORT.value, limits)
+    page.serve(studio.Studio(colorizer, Wish()), _PORT.value, limits)
 
 
 if __name__ == "__main__":

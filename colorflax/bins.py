@@ -119,27 +119,26 @@ def count(ab: Float[Array | np.ndarray, "*batch 2"]) -> Int32[Array, "313"]:
 
 def smooth_prior(
     prior: Float[Array | np.ndarray, "313"], sigma: float = _SIGMA
-) -> Float[Array, "313"]:
+) -> Float[np.ndarray, "313"]:
     """Blur a distribution over bins in colour space (section 2.2).
+
+    On the host, as `rebalancing_weights`: a run needs it once, before its first step.
 
     Args:
       prior: non-negative, sums to 1.
       sigma: of the Gaussian, in ab units, positive.
 
     Returns:
-      float32, sums to 1: every bin hands on exactly the mass it had, at the hull too.
+      float64, sums to 1: every bin hands on exactly the mass it had, at the hull too.
     """
-    offsets = CENTRES[:, None] - CENTRES[None]
-    kernel = jnp.exp(jnp.asarray(-np.sum(offsets**2, axis=-1)) / (2 * sigma**2))
-    kernel = kernel / jnp.sum(kernel, axis=0, keepdims=True)
-    return jnp.matmul(
-        kernel, jnp.asarray(prior, jnp.float32), precision=jax.lax.Precision.HIGHEST
-    )
+    offsets = CENTRES[:, None].astype(np.float64) - CENTRES[None]
+    kernel = np.exp(-np.sum(offsets**2, axis=-1) / (2 * sigma**2))
+    return (kernel / kernel.sum(axis=0)) @ np.asarray(prior, np.float64)
 
 
 def rebalancing_weights(
     prior: Float[Array | np.ndarray, "313"], lam: float = 0.5, sigma: float = _SIGMA
-) -> Float[Array, "313"]:
+) -> Float[np.ndarray, "313"]:
     """Weigh bins against their frequency: w ~ 1 / ((1 - lam) p + lam / 313).
 
     p is the smoothed prior, and sum(p w) = 1: the loss keeps its scale (section 2.2).
@@ -155,7 +154,7 @@ def rebalancing_weights(
     """
     smoothed = smooth_prior(prior, sigma)
     weights = 1 / ((1 - lam) * smoothed + lam / COUNT)
-    return weights / jnp.sum(smoothed * weights)
+    return (weights / np.sum(smoothed * weights)).astype(np.float32)
 
 
 @functools.cache

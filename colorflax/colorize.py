@@ -1,16 +1,12 @@
 """Colour photographs: python -m colorflax.colorize --checkpoint=RUN PHOTO..."""
 
-import sys
-import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from absl import flags
 
-from colorflax import album, batch, cli, files, paint, predict, studio
+from colorflax import cli, files
 from colorflax.errors import UserError
-from colorflax.ledger import Ledger
+from colorflax.order import Order, Wish
 from colorflax.picture import FORMATS
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -71,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name at least one photograph or folder, or - for a pipe")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
-    wish = studio.Wish(
+    wish = Wish(
         temperature=_TEMPERATURE.value,
         saturation=_SATURATION.value,
         tau=_TAU.value,
@@ -84,47 +80,17 @@ def main(argv: Sequence[str]) -> int:
         format=_FORMAT.value,
         provenance=_PROVENANCE.value,
     )
-    if "-" in names:
-        return _pipe(names, wish)
-    out = files.local(_OUT.value)
-    report = files.local(_REPORT.value) if _REPORT.value is not None else None
-    _need_writable(out, "--out")
-    if report:
-        _need_writable(report.parent, "--report")
-    at_work = _studio(wish)
-    ledger = Ledger(out)
-    jobs = album.plan(names, out, wish.format, ledger.ours)
-    targets = [job.target for job in jobs if job.target]
-    album.sweep([*targets, report] if report else targets)
-    return batch.colour(jobs, at_work, ledger, _OVERWRITE.value, report)
-
-
-def _studio(wish: studio.Wish) -> studio.Studio:
-    guided = wish.edges == "guided"
-    with ThreadPoolExecutor(1) as beside:  # it takes as long as the loading
-        beside.submit(paint.ready)
-        return studio.Studio(predict.load(_CHECKPOINT.value, wish.size, guided), wish)
-
-
-def _pipe(names: Sequence[str], wish: studio.Wish) -> int:
-    if len(names) > 1 or wish.samples or wish.confidence or wish.compare:
-        raise UserError("- is one picture in and one out: name nothing else")
-    if _REPORT.value is not None:
-        raise UserError("--report is about files; leave it out with -")
-    at_work = _studio(wish)
-    sys.stdout.buffer.write(at_work.one(sys.stdin.buffer.read(), "standard input"))
-    sys.stdout.buffer.flush()
-    return 0
-
-
-def _need_writable(folder: Path, flag: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror}); name another {flag}"
-        ) from None
+    order = Order(
+        names=names,
+        checkpoint=_CHECKPOINT.value,
+        out=files.local(_OUT.value),
+        report=None if _REPORT.value is None else files.local(_REPORT.value),
+        overwrite=_OVERWRITE.value,
+        wish=wish,
+    )
+    with cli.importing():
+        from colorflax.workshop import errand
+    return errand.run(order)
 
 
 if __name__ == "__main__":

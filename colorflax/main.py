@@ -99,4 +99,5 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    with distributed.parting():
+        cli.run(main)

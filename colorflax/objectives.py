@@ -192,9 +192,9 @@ def build(
         return Regression(stride=stride, scale=settings.scale, delta=delta)
     weights = log_weights = None
     if prior is not None:
-        log_weights = np.log(np.asarray(bins.rebalancing_weights(prior)))
+        log_weights = np.log(bins.rebalancing_weights(prior))
         if settings.rebalance < 1:
-            weights = np.asarray(bins.rebalancing_weights(prior, settings.rebalance))
+            weights = bins.rebalancing_weights(prior, settings.rebalance)
     elif settings.tau:
         raise UserError(
             f"tau={settings.tau:g} needs the prior that the network was trained with, "

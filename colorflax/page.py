@@ -21,8 +21,9 @@ from fastapi import FastAPI
 from colorflax.errors import UserError
 from colorflax.gate import Gate
 from colorflax.objectives import Classification
+from colorflax.order import Wish
 from colorflax.sitting import COLOURS, Sitting
-from colorflax.studio import Studio, Wish
+from colorflax.workshop.studio import Studio
 
 _HOST = "127.0.0.1"
 _TABS = 4  # whose photographs are kept

@@ -12,14 +12,15 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from colorflax import album
 from colorflax.data.decode import opened
 from colorflax.errors import UserError
 from colorflax.files import shown
 from colorflax.objectives import Classification
+from colorflax.order import Wish
 from colorflax.picture import Picture, read
 from colorflax.prediction import Prediction
-from colorflax.studio import Studio, Wish
+from colorflax.workshop import album
+from colorflax.workshop.studio import Studio
 
 COLOURS, CONFIDENCE = "colours", "confidence"
 _SHOWN, _THUMB = 1024, 256  # px, the longest side

@@ -29,8 +29,9 @@ from colorflax import assemble, checkpoint, config, predict, steps
 from colorflax.data import photographs
 from colorflax.data.photographs import Photograph, Photographs
 from colorflax.errors import UserError
+from colorflax.order import Wish
 from colorflax.predict import Colorizer
-from colorflax.studio import Studio, Wish
+from colorflax.workshop.studio import Studio
 from configs import zhang
 from launch import torch_colorize
 from launch.timing import interleave, report

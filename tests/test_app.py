@@ -26,8 +26,9 @@ from colorflax import app, predict
 from colorflax.data.photographs import builtin
 from colorflax.errors import UserError
 from colorflax.gate import Gate
+from colorflax.order import Wish
 from colorflax.sitting import COLOURS, CONFIDENCE, Sitting
-from colorflax.studio import Studio, Wish
+from colorflax.workshop.studio import Studio
 
 ENV = compiling.devices(1)
 ROOT = Path(__file__).parent.parent

@@ -15,9 +15,10 @@ import tifffile
 from PIL import Image
 from skimage import color as oracle
 
-from colorflax import album, checkpoint
-from colorflax.ledger import Ledger
+from colorflax import checkpoint
 from colorflax.picture import read
+from colorflax.workshop import album
+from colorflax.workshop.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent
 ENV = compiling.devices(1)

@@ -16,10 +16,12 @@ import pytest
 import runs
 from PIL import Image
 
-from colorflax import album, batch, predict, studio
+from colorflax import predict
 from colorflax.errors import Stopped
-from colorflax.ledger import Ledger
+from colorflax.order import Wish
 from colorflax.picture import read
+from colorflax.workshop import album, batch, studio
+from colorflax.workshop.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent
 ENV = compiling.devices(1)
@@ -122,7 +124,7 @@ def test_what_is_begun_is_finished(run: Path, tmp_path: Path, at: int) -> None:
             return super().files(picture, target)
 
     def colour() -> int:
-        at_work = Signalled(predict.load(run), studio.Wish())
+        at_work = Signalled(predict.load(run), Wish())
         ledger = Ledger(out)
         jobs = album.plan([str(scans)], out, None, ledger.ours)
         return batch.colour(jobs, at_work, ledger, report=tmp_path / "report.json")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,15 @@ def test_a_command_exits_with_the_code_of_the_signal(
         cli._guarded(main, [])
     assert raised.value.code == 75
     assert capsys.readouterr().err == "colorflax: the work is saved\n"
+
+
+def test_ctrl_c_while_libraries_are_read(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "colorflax.colorize", "a.jpg", f"--out={tmp_path}"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    maps = Path(f"/proc/{process.pid}/maps")
+    while "jaxlib" not in maps.read_text():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert said == "colorflax: stopped\n"
+    assert process.returncode in (130, -signal.SIGINT)

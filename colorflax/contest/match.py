@@ -125,7 +125,7 @@ def rarity(counts: Int[np.ndarray, "313"]) -> Float[np.ndarray, "313"]:
     of arXiv 1603.08511 with lambda = 0. Bins that do not occur have no weight.
     """
     shares = counts / counts.sum()
-    smooth = np.asarray(bins.smooth_prior(shares), np.float64)
+    smooth = bins.smooth_prior(shares)
     weights = np.where(counts > 0, 1 / np.where(counts > 0, smooth, 1), 0)
     return (weights / (shares @ weights)).astype(np.float32)
 

@@ -10,31 +10,15 @@ from typing import Any
 import numpy as np
 
 from colorflax import __version__, checkpoint, guided, prediction
-from colorflax.album import beside
+from colorflax.order import Wish
 from colorflax.paint import paint
 from colorflax.picture import FORMATS, Picture, Provenance, encode, read
 from colorflax.picture.pixels import Pixels
 from colorflax.predict import Colorizer
 from colorflax.prediction import Prediction
+from colorflax.workshop.album import beside
 
 _FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What is wanted of every photograph; see the flags of colorize.py."""
-
-    temperature: float | None = None
-    saturation: float = 1.0
-    tau: float | None = None
-    size: int | None = None
-    edges: str = "guided"
-    samples: int = 0
-    seed: int = 0
-    confidence: bool = False
-    compare: bool = False
-    format: str | None = None
-    provenance: bool = True
 
 
 class Studio:

@@ -11,13 +11,14 @@ from typing import Any
 
 import tqdm
 
-from colorflax import account, signals
-from colorflax.account import Row
-from colorflax.album import Job
+from colorflax import signals
 from colorflax.errors import Stopped, UserError
-from colorflax.ledger import Ledger, stamp
 from colorflax.picture import Picture, read
-from colorflax.studio import Studio
+from colorflax.workshop import account
+from colorflax.workshop.account import Row
+from colorflax.workshop.album import Job
+from colorflax.workshop.ledger import Ledger, stamp
+from colorflax.workshop.studio import Studio
 
 _WAITING = 2  # files whose pixels wait to be written
 

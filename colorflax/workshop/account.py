@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from colorflax import cli, files
-from colorflax.album import OTHER, Job
+from colorflax.workshop.album import OTHER, Job
 
 Row = dict[str, Any]
 """What became of a file: source, output, status (done, before, failed, skipped, or left

@@ -1,0 +1,37 @@
+"""What is asked of colorize: of every photograph, and of all of them.
+
+A room without libraries, so that a command has read its flags before it waits for them.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is wanted of every photograph; see the flags of colorize.py."""
+
+    temperature: float | None = None
+    saturation: float = 1.0
+    tau: float | None = None
+    size: int | None = None
+    edges: str = "guided"
+    samples: int = 0
+    seed: int = 0
+    confidence: bool = False
+    compare: bool = False
+    format: str | None = None
+    provenance: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Order:
+    """Photographs, a checkpoint, and what to make of them."""
+
+    names: Sequence[str]  # files, patterns, folders; or - alone, for a pipe
+    checkpoint: str | None
+    out: Path
+    report: Path | None
+    overwrite: bool
+    wish: Wish
