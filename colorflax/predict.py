@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from colorflax import checkpoint, config, features, prediction, shipped
+from colorflax import checkpoint, config, features, prediction, shipped, xla
 from colorflax.coloring import Coloring, split
 from colorflax.data.views import whole_size, whole_view
 from colorflax.errors import UserError
@@ -46,7 +46,8 @@ class Colorizer:
         self._run = jax.jit(
             lambda variables, rgb, embedding: task.model.apply(
                 variables, split(rgb)[0], embedding
-            )
+            ),
+            compiler_options=xla.options(),
         )
         self._decode = prediction.decoder(task.objective)
 

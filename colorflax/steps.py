@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from colorflax import sharding
+from colorflax import sharding, xla
 from colorflax.data.pipeline import HostBatch
 from colorflax.tasks import Numbers, Task
 
@@ -46,6 +46,7 @@ def lane(
     everywhere, split = sharding.replicated(mesh), sharding.split(mesh)
     put = functools.partial(sharding.put, sharding=split)
     key = jax.random.key(seed)
+    platform = mesh.devices.flat[0].platform
 
     def train_step(state: Any, batch: Any, axis: str | None = None) -> Any:
         # A function of the step number, so that resuming needs no saved key.
@@ -60,6 +61,7 @@ def lane(
             in_shardings=(everywhere, split),
             out_shardings=everywhere,
             donate_argnums=0,
+            compiler_options=xla.options(platform),
         )
 
         def share(batch: HostBatch) -> HostBatch:
@@ -84,13 +86,14 @@ def lane(
         out_shardings=everywhere,
         # It runs once; for random numbers LLVM would take seconds to save no time.
         compiler_options={"xla_backend_optimization_level": 1}
-        if mesh.devices.flat[0].platform == "cpu"
+        if platform == "cpu"
         else None,
     )
     evaluate = jax.jit(
         eval_step,
         in_shardings=(everywhere, split),
         out_shardings=everywhere,
+        compiler_options=xla.options(platform),
     )
     return Lane(
         init=lambda batch: init(put(batch)),

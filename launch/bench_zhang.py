@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from colorflax import xla
 from colorflax.errors import UserError
 from colorflax.models import winograd
 from colorflax.models.zhang import Zhang
@@ -35,7 +36,7 @@ def bench_zhang(rounds: int) -> None:
     small = np.zeros((1, 8, 8, 1), np.float32)
     variables = jax.jit(model.init)(jax.random.key(0), small)
     variables = winograd.prepared(model, variables, small)  # as `predict` does
-    forward = jax.jit(model.apply)
+    forward = jax.jit(model.apply, compiler_options=xla.options())
     plain, last = zhang().eval(), zhang().eval().to(memory_format=torch.channels_last)
 
     def colour(network: Any, x: Any) -> Any:

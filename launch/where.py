@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import jaxprs_in_params
 
+from colorflax import xla
 from colorflax.tasks import Colorization
 
 _KINDS = ("forward", "input gradient", "kernel gradient", "matrix product")
@@ -97,7 +98,10 @@ def _alone(c: Operation, rounds: int) -> float:
         jax.device_put(rng.standard_normal(shape).astype(c.dtype))
         for shape in c.shapes[:2]
     )
-    run = jax.jit(lambda a, b: c.primitive.bind(a, b, **dict(c.params)))
+    run = jax.jit(
+        lambda a, b: c.primitive.bind(a, b, **dict(c.params)),
+        compiler_options=xla.options(),
+    )
     jax.block_until_ready(run(left, right))
     times = []
     for _ in range(rounds):

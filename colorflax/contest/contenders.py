@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from colorflax import checkpoint, config, features, predict
+from colorflax import checkpoint, config, features, predict, xla
 from colorflax.coloring import split
 from colorflax.data import packed
 from colorflax.data.photographs import Photographs
@@ -101,7 +101,8 @@ class Network:
         self._run = jax.jit(
             lambda variables, rgb, embedding: task.model.apply(
                 variables, split(rgb)[0], embedding
-            )
+            ),
+            compiler_options=xla.options(),
         )
 
     @property

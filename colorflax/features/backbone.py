@@ -1,5 +1,6 @@
 """Pictures to vectors: a frozen classifier, with what goes in and what comes out."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image, ImageOps
 
-from colorflax import color
+from colorflax import color, xla
 from colorflax.features.runtime import keras_on_jax
 from colorflax.features.weights import BACKBONES, Choice, pretrained, random_weights
 
@@ -78,7 +79,7 @@ def build(choice: Choice) -> Backbone:
             [v.value for v in model.non_trainable_variables],
         )
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=xla.options())
     def apply(variables: Any, images: Images) -> Float[Array, "b d"]:
         # The traced Keras code broadcasts freely and leaves the precision open.
         with jax.numpy_rank_promotion("allow"), jax.default_matmul_precision("float32"):
