@@ -1,4 +1,4 @@
-"""What the compiler is asked for beyond its defaults, where that was measured to pay."""
+"""What the compiler is asked for beyond its defaults, where that pays."""
 
 import functools
 
