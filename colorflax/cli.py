@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -98,6 +99,13 @@ def _parse(argv: Sequence[str]) -> list[str]:
         # A config file that fails: its last line says why.
         complain(first + (traceback.strip().splitlines() or [""])[-1])
     sys.exit(2)
+
+
+def workdir(given: str | None, config: str) -> Path:
+    """The folder that a flag names; if none, runs/CONFIG-WORDS after FILE:WORDS."""
+    file, _, words = config.partition(":")
+    named = "-".join([Path(file).stem, *filter(None, words.split(","))])
+    return files.local(given or f"runs/{named}")
 
 
 def complain(problem: object) -> None:

@@ -15,7 +15,6 @@ from colorflax import (
     cluster,
     config,
     distributed,
-    files,
     lock,
     train,
     validation,
@@ -62,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
     if _CONFIG.value is None:
         raise UserError("name a config, for example --config=configs/fusion.py")
     name = config_flags.get_config_filename(flags.FLAGS["config"])
-    file, _, words = name.partition(":")
+    file, _, _ = name.partition(":")
     if not Path(file).is_file():
         raise UserError(f"{file}: no such config; is this the folder of the clone?")
     if "networks" in _CONFIG.value:
@@ -70,8 +69,7 @@ def main(argv: Sequence[str]) -> None:
             f"{file} plans several runs: python -m launch.ablate --config={name}"
         )
     settings = config.parse(_CONFIG.value)
-    named = "-".join([Path(file).stem, *filter(None, words.split(","))])
-    workdir = files.local(_WORKDIR.value or f"runs/{named}")
+    workdir = cli.workdir(_WORKDIR.value, name)
     distributed.join(
         cluster.Given(
             coordinator=_COORDINATOR.value,

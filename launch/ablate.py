@@ -26,7 +26,7 @@ from colorflax import cli, files, lock
 from colorflax.data import library
 from colorflax.errors import UserError
 from colorflax.writers import say
-from launch.ablation import plan, plots, scores, sheet, table, training
+from launch.ablation import plan, plots, scores, sheet, table, training, written
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="an ablation, such as configs/ablation.py"
@@ -52,9 +52,7 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("name an ablation, --config=configs/ablation.py")
     chosen = plan.parse(_CONFIG.value)
     name = config_flags.get_config_filename(flags.FLAGS["config"])
-    file, _, words = name.partition(":")
-    named = "-".join([Path(file).stem, *filter(None, words.split(","))])
-    workdir = files.local(_WORKDIR.value or f"runs/{named}")
+    workdir = cli.workdir(_WORKDIR.value, name)
     if _DRY_RUN.value:
         print(plan.cost(chosen, workdir, _IMAGES_PER_S.value))
         return
@@ -80,9 +78,9 @@ def main(argv: Sequence[str]) -> None:
 
 def _tables(found: table.Found, workdir: Path) -> str:
     built = table.build(found)
-    text = table.as_markdown(built, found)
-    files.write(workdir / "table.csv", table.as_csv(built))
-    files.write(workdir / "table.json", table.as_json(built, found))
+    text = written.as_markdown(built, found)
+    files.write(workdir / "table.csv", written.as_csv(built))
+    files.write(workdir / "table.json", written.as_json(built, found))
     files.write(workdir / "table.md", text.encode())
     return text
 
