@@ -233,6 +233,7 @@ def test_scale_jitter_draws_the_size_before_the_crop() -> None:
     np.testing.assert_array_equal(
         views.evaluation_view(photo, jittered), views.evaluation_view(photo, settings)
     )
+    assert min(views.whole_size((300, 200), jittered)) == 96
 
 
 def _like(path: Path, expected: np.ndarray, tolerance: float = 0) -> None:

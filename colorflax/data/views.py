@@ -39,14 +39,16 @@ def whole_size(
         size: of the picture, width and height.
         settings: those of training.
         side: px, of the side that training fixes: the short one (fit=crop) or the long
-            one (fit=pad); None for that of training. No side grows beyond 8 times the
-            other's px, so that a strip of film stays small.
+            one (fit=pad); None for that of training, the largest where training draws
+            it. No side grows beyond 8 times the other's px, so that a strip of film
+            stays small.
     """
     short, long = sorted(size)
     if settings.fit == "pad":
         scale = (side or settings.size) / long
     else:
-        scale = (side or settings.short_side) / max(short, long / 8)
+        largest = round(settings.short_side * settings.scale_jitter)
+        scale = (side or largest) / max(short, long / 8)
     w, h = (max(1, round(side * scale)) for side in size)
     return w, h
 
