@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from colorflax import files
+from colorflax import files, signals
 from colorflax.errors import Stopped, UserError
 
 
@@ -37,11 +37,13 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 def importing() -> Iterator[None]:
     """Import libraries while nobody looks for garbage, as what they leave is none.
 
-    It is a fifth of the time that JAX takes to come and to go.
+    It is a fifth of the time that JAX takes to come and to go. Ctrl-C waits until they
+    are there: some take an exception in the middle for one of their own, and go on.
     """
     gc.disable()
     try:
-        yield
+        with signals.held_back():
+            yield
     finally:
         gc.freeze()
         gc.enable()

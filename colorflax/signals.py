@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -32,7 +32,16 @@ class Request:
 
 
 @contextlib.contextmanager
-def caught() -> Iterator[Request]:
+def held_back() -> Iterator[None]:
+    """Ctrl-C comes at the end; a second one ends the process at once."""
+    with caught((signal.SIGINT,)) as request:
+        yield
+    if request():
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def caught(which: Sequence[signal.Signals] = _SIGNALS) -> Iterator[Request]:
     """SIGTERM, SIGUSR1 (what SLURM can send ahead) and SIGINT are noted, not obeyed.
 
     A second one is: it ends the process at once. Afterwards all is as it was. Outside
@@ -45,10 +54,10 @@ def caught() -> Iterator[Request]:
 
     def note(number: int, frame: FrameType | None) -> None:
         request.signal = signal.Signals(number)
-        for each in _SIGNALS:
+        for each in which:
             signal.signal(each, signal.SIG_DFL)
 
-    before: dict[signal.Signals, Any] = {s: signal.signal(s, note) for s in _SIGNALS}
+    before: dict[signal.Signals, Any] = {s: signal.signal(s, note) for s in which}
     try:
         yield request
     finally:

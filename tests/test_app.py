@@ -70,7 +70,7 @@ def colored(bins: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory) -
              ("temperature", "saturation", "tau", "samples")]  # fmt: skip
     done = commands.run(
         "colorflax.colorize", f"--checkpoint={bins}", f"--out={out}", "--confidence",
-        *flags, photo, env=ENV,
+        *flags, photo,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return out
