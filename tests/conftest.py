@@ -102,6 +102,16 @@ def copy(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "copy"))
 
 
+@pytest.fixture(scope="module")
+def small_tiles() -> Iterator[None]:
+    """Large photographs are judged in tiles of the size of `photos`."""
+    from colorflax.contest import judge
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "_TILE", 48)
+        yield
+
+
 @pytest.fixture
 def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for pretrained weights, and no network to get them from."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +22,13 @@ from colorflax import (
     steps,
     validation,
 )
-from colorflax.contest import contenders, judge, match, scoreboard
+from colorflax.contest import contenders, match, scoreboard
 from colorflax.data import library, pipeline, views
 from colorflax.errors import UserError
 from colorflax.tasks import Colorization
 
+pytestmark = pytest.mark.usefixtures("small_tiles")
 GREY, TRUTH = contenders.Constant("grey"), contenders.Constant("truth")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _small_tiles() -> Iterator[None]:
-    """Tiles of the size of these photographs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "_TILE", 48)
-        yield
 
 
 @pytest.fixture(scope="module")

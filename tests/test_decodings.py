@@ -1,7 +1,6 @@
 """One head decoded in several ways: what temperature and tau change, and what not."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,11 @@ import pytest
 from skimage import color
 
 from colorflax import bins, checkpoint
-from colorflax.contest import contenders, judge
+from colorflax.contest import contenders
 from colorflax.data import library, pipeline
 from colorflax.errors import UserError
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _small_tiles() -> Iterator[None]:
-    """Tiles of the size of these photographs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "_TILE", 48)
-        yield
+pytestmark = pytest.mark.usefixtures("small_tiles")
 
 
 @pytest.fixture(scope="module")
