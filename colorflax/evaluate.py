@@ -46,6 +46,10 @@ _TEMPERATURE = flags.DEFINE_list(
 _TAU = flags.DEFINE_list(
     "tau", [], "of a classification, in place of its own; several: a row for each"
 )
+_GAIN = flags.DEFINE_list(
+    "gain", [], "what decoded colours are multiplied by, in place of its own; likewise"
+)
+_DECODINGS = ("temperature", "tau", "gain")
 _RESAMPLES = flags.DEFINE_integer("resamples", 2_000, "for the intervals", 100)
 _SEED = flags.DEFINE_integer(
     "seed", 0, "of the resamples and of the random photographs", 0, 2**32 - 1
@@ -73,8 +77,8 @@ def main(argv: Sequence[str]) -> None:
     network = _MODEL.value == "network"
     if network and not _CHECKPOINT.value:
         raise UserError("name a checkpoint, --checkpoint=RUN, or --model=grey")
-    if not network and (_TEMPERATURE.value or _TAU.value):
-        raise UserError(f"--model={_MODEL.value} has no temperature and no tau")
+    if not network and (_TEMPERATURE.value or _TAU.value or _GAIN.value):
+        raise UserError(f"--model={_MODEL.value} has no temperature, tau or gain")
     out = files.local(_OUT.value) if _OUT.value else None
     saved = None
     if _CHECKPOINT.value:
@@ -121,26 +125,27 @@ def _settings(saved: checkpoint.Saved | None) -> config.Config:
 
 
 def _network(saved: checkpoint.Saved, settings: config.Config) -> contenders.Network:
-    """With a version for each temperature, or for each of several taus."""
-    temperatures, taus = _numbers("temperature"), _numbers("tau")
-    if len(taus) < 2:
-        return contenders.Network(saved, settings, temperatures)
-    if len(temperatures) > 1:
+    """With a version for each number of the one flag that names several."""
+    versions = {flag: x for flag, x in _decodings().items() if flag not in _alone()}
+    if len(versions) > 1:
+        one, other, *_ = versions
         raise UserError(
-            "--temperature and --tau cannot both be lists; name one of either"
+            f"--{one} and --{other} cannot both be lists; name one of either"
         )
-    return contenders.Network(saved, settings, taus=taus)
+    return contenders.Network(saved, settings, **versions)
 
 
 def _alone() -> dict[str, float]:
-    """The one tau, and the one temperature beside several, as settings."""
-    temperatures, taus = _numbers("temperature"), _numbers("tau")
-    found = {}
-    if len(taus) == 1:
-        found["tau"] = taus[0]
-    elif taus and len(temperatures) == 1:
-        found["temperature"] = temperatures[0]
+    """What names one number, as settings; a temperature where nothing else varies."""
+    found = {flag: x[0] for flag, x in _decodings().items() if len(x) == 1}
+    if all(len(x) == 1 for x in _decodings().values()):
+        found.pop("temperature", None)  # it names its row
     return found
+
+
+def _decodings() -> dict[str, list[float]]:
+    found = {flag: _numbers(flag) for flag in _DECODINGS}
+    return {flag: x for flag, x in found.items() if x}
 
 
 def _numbers(flag: str) -> list[float]:

@@ -26,6 +26,7 @@ _TEMPERATURE = flags.DEFINE_float(
     "temperature", None, "of a classification, for when nobody wishes for another", 1e-3
 )
 _TAU = flags.DEFINE_float("tau", None, "likewise")
+_GAIN = flags.DEFINE_float("gain", None, "likewise; what colours are multiplied by")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -34,7 +35,8 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
     out = files.local(_OUT.value)
     saved = checkpoint.load(files.local(_CHECKPOINT.value))
-    wishes = {"temperature": _TEMPERATURE.value, "tau": _TAU.value}
+    flag = {"temperature": _TEMPERATURE, "tau": _TAU, "gain": _GAIN}
+    wishes = {name: each.value for name, each in flag.items()}
     decoding = {name: x for name, x in wishes.items() if x is not None}
     done = exported.export(saved, out, _DTYPE.value, _FORMATS.value, decoding)
     bound = exported.BOUNDS[_DTYPE.value]

@@ -55,11 +55,13 @@ class Regression:
         scale: the ab that tanh can just not reach.
         delta: ab units from which the cost of an error e is Huber's, which rises evenly
             (delta e - delta^2 / 2, before it e^2 / 2); None for e^2 throughout.
+        gain: what decoded colours are multiplied by.
     """
 
     stride: int = 2
     scale: float = 127.0
     delta: float | None = None
+    gain: float = 1.0
     channels: int = dataclasses.field(default=2, init=False)
 
     def loss(
@@ -77,8 +79,8 @@ class Regression:
         return jnp.mean(cost, axis=(1, 2, 3))
 
     def decode(self, head: Float[Array, "b h_s w_s 2"]) -> Float[Array, "b h_s w_s 2"]:
-        """Ab within +-scale."""
-        return self.scale * jnp.tanh(head)
+        """Ab within +-gain * scale."""
+        return self.gain * self.scale * jnp.tanh(head)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +102,7 @@ class Classification:
             they been w^tau: livelier.
         log_weights: (313,), log(w) of the rebalancing weights w at 0.5; or None, and
             tau is 0.
+        gain: what decoded colours are multiplied by.
     """
 
     stride: int = 4
@@ -107,6 +110,7 @@ class Classification:
     rebalancing: np.ndarray | None = None
     tau: Any = 0.0
     log_weights: np.ndarray | None = None
+    gain: float = 1.0
     channels: int = dataclasses.field(default=313, init=False)
 
     def loss(
@@ -122,8 +126,8 @@ class Classification:
     def decode(
         self, head: Float[Array, "b h_s w_s 313"]
     ) -> Float[Array, "b h_s w_s 2"]:
-        """The annealed mean of the bins."""
-        return bins.annealed_mean(self.tilted(head), self.temperature)
+        """The annealed mean of the bins, times the gain."""
+        return self.gain * bins.annealed_mean(self.tilted(head), self.temperature)
 
     def tilted(
         self, head: Float[Array, "b h_s w_s 313"]
@@ -189,7 +193,9 @@ def build(
     """
     if settings.name == "regression":
         delta = settings.huber_delta if settings.loss == "huber" else None
-        return Regression(stride=stride, scale=settings.scale, delta=delta)
+        return Regression(
+            stride=stride, scale=settings.scale, delta=delta, gain=settings.gain
+        )
     weights = log_weights = None
     if prior is not None:
         log_weights = np.log(bins.rebalancing_weights(prior))
@@ -207,4 +213,5 @@ def build(
         rebalancing=weights,
         tau=settings.tau,
         log_weights=log_weights,
+        gain=settings.gain,
     )

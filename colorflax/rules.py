@@ -113,6 +113,10 @@ def check(c: Config) -> None:
         "set --config.objective.name=classification, or tau=0",
     )
     _need(
+        0 < c.objective.gain <= 10,
+        f"config.objective.gain should be in 0..10, not {c.objective.gain:g}",
+    )
+    _need(
         c.objective.name != "classification" or c.model.stride == 4,
         "config.objective.name=classification needs --config.model.stride=4: "
         "313 channels are carried at a quarter of the resolution",

@@ -48,6 +48,8 @@ class Objective:
     huber_delta: float = 10.0  # huber: ab units beyond which the cost rises evenly
     tau: float = 0.0  # classification: tau log(w) is added to the logits where they are
     # decoded, w the rebalancing weights of the prior at 0.5; not to those of the loss
+    gain: float = 1.0  # what decoded ab is multiplied by: a mean of doubtful colours is
+    # paler than the truth, and this keeps its hue, which tau does not
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

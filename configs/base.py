@@ -31,6 +31,7 @@ def get_config() -> ConfigDict:
                 "loss": "mse",
                 "huber_delta": 10.0,
                 "tau": 0.0,
+                "gain": 1.0,
             },
             "features": {
                 "name": "none",

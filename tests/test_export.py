@@ -258,11 +258,12 @@ def test_a_network_that_travels_says_no_folders() -> None:
         "prior": [1 / 313] * 313,
     }  # fmt: skip
     saved = checkpoint.Saved(Path("RUN"), 3, about, {})
-    there = run._travelling(saved, {"tau": 0.5, "temperature": 0.7}).about
+    wishes = {"tau": 0.5, "temperature": 0.7, "gain": 1.5}
+    there = run._travelling(saved, wishes).about
     assert "/home" not in json.dumps(there)
     assert there["config"]["data"]["source"] == "folder:photos"
     objective = there["config"]["objective"]
-    assert (objective["tau"], objective["temperature"]) == (0.5, 0.7)
+    assert {name: objective[name] for name in wishes} == wishes
     kept = run._travelling(saved, {}).about["config"]["objective"]
     assert kept == about["config"]["objective"]
     assert about["init_from"] == begun

@@ -165,6 +165,15 @@ def test_tau_decodes_by_tilted_logits() -> None:
         _build(None, tau=0.5)
 
 
+def test_gain_keeps_the_hue() -> None:
+    head = RNG.normal(0, 3, (1, 2, 3, 313)).astype(np.float32)
+    plain, vivid = (_build(None, gain=g).decode(jnp.asarray(head)) for g in (1.0, 1.5))
+    np.testing.assert_allclose(vivid, 1.5 * np.asarray(plain), rtol=1e-6)
+    pair = jnp.asarray(head[..., :2])
+    plain, vivid = (Regression(gain=g).decode(pair) for g in (1.0, 2.0))
+    np.testing.assert_allclose(vivid, 2 * np.asarray(plain), rtol=1e-6)
+
+
 def test_tau_of_1_says_what_rebalanced_training_ends_in() -> None:
     """The best answer under weights w is the best one without them, tilted."""
     prior = RNG.dirichlet(np.full(313, 0.3))

@@ -72,31 +72,35 @@ class Network:
     Args:
         saved: the checkpoint.
         settings: its config, as far as wanted with other data or another tau.
-        temperatures: in place of the config's, a version for each.
-        taus: further versions, at the config's temperature.
+        temperature: several in place of the config's, a version for each.
+        tau: further versions, otherwise as the config has it.
+        gain: likewise.
 
     Raises:
-        UserError: a temperature of a regression, or not a positive one; a tau without
-            a prior.
+        UserError: a temperature or tau of a regression; one that cannot be, or a tau
+            without a prior.
     """
 
     def __init__(
         self,
         saved: checkpoint.Saved,
         settings: config.Config,
-        temperatures: Sequence[float] = (),
-        taus: Sequence[float] = (),
+        temperature: Sequence[float] = (),
+        tau: Sequence[float] = (),
+        gain: Sequence[float] = (),
     ):
         self._saved = dataclasses.replace(
             saved, about=saved.about | {"config": settings.to_dict()}
         )
         task = predict.built(saved, settings)
         self._objective = task.objective
-        versions = _versions(task.objective, temperatures)
-        for tau in taus:
-            tilted = dataclasses.replace(settings.objective, tau=tau)
-            other = dataclasses.replace(settings, objective=tilted)
-            versions[f"tau={tau:g}"] = predict.built(saved, other).objective
+        versions = _versions(task.objective, temperature)
+        for knob, values in (("tau", tau), ("gain", gain)):
+            for x in values:
+                other = settings.to_dict()
+                other["objective"][knob] = x
+                turned = predict.built(saved, config.parse(other))
+                versions[f"{knob}={x:g}"] = turned.objective
         self._decode = {n: jax.jit(x.decode) for n, x in versions.items()}
         self._run = jax.jit(
             lambda variables, rgb, embedding: task.model.apply(
@@ -107,7 +111,7 @@ class Network:
 
     @property
     def names(self) -> Sequence[str]:
-        """`model`, or T=0.38 and so on, and tau=1."""
+        """`model`, or T=0.38 and so on; tau=1, gain=1.5."""
         return tuple(self._decode)
 
     def embeddings(self, photos: Photographs) -> Embeddings:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, UInt8
 
 from colorflax import bins, metrics
 from colorflax.coloring import joined, split
-from colorflax.metrics import ssim
+from colorflax.metrics import hue, ssim
 
 Totals = dict[str, np.ndarray]
 """Sums over the pixels of each photograph: float64 (b,)."""
@@ -108,6 +108,7 @@ def _judge(
     ab = truth if ab is None else ab
     picture = joined(L, ab)
     found: dict[str, Array] = metrics.sums(picture, rgb, ab, truth, pixels)
+    found |= hue.sums(ab, truth, pixels)
     nearest = bins.soft_encode(truth)[0][..., 0]
     weight = jnp.where(pixels, weights[nearest], 0)
     distance = jnp.sqrt(jnp.sum(jnp.square(ab - truth), axis=-1))

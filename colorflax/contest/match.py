@@ -23,9 +23,13 @@ from colorflax.data import pipeline
 from colorflax.data.library import Division
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
-from colorflax.metrics import bootstrap, calibration
+from colorflax.metrics import bootstrap, calibration, hue
 
-FINISH: dict[str, bootstrap.Finish] = {"calibration_error": calibration.error}
+HUES = ("hue", *(f"hue_{arc}" for arc in hue.ARCS))
+FINISH: dict[str, bootstrap.Finish] = {
+    "calibration_error": calibration.error,
+    **dict.fromkeys(HUES, bootstrap.ratio),
+}
 """Of the numbers that are no mean of values."""
 
 BASELINES = ("grey", "mean", "random")
@@ -212,7 +216,8 @@ def _of_totals(totals: judge.Totals) -> Parts:
     parts = {name: mean_of(x) for name, x in judge.numbers(totals).items()}
     weight = totals["weight"]
     near = weight - totals["weighted_clipped"] / metrics.FARTHEST
-    return parts | {"auc_rebalanced": np.stack([near, weight], axis=1)}
+    rebalanced = {"auc_rebalanced": np.stack([near, weight], axis=1)}
+    return parts | rebalanced | hue.parts(totals)
 
 
 def _joined(parts: list[Parts]) -> Parts:

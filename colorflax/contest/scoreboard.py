@@ -8,7 +8,7 @@ import numpy as np
 
 from colorflax import metrics
 from colorflax.contest.match import BASELINES, FINISH, Result
-from colorflax.metrics import bootstrap, calibration
+from colorflax.metrics import bootstrap, calibration, hue
 
 _PER_IMAGE = "photographs"
 
@@ -51,6 +51,12 @@ _BLOCKS = (
         Column("true_colourfulness", "that of the truth", ".2f"),
         Column("colourfulness_error", "their distance", ".2f"),
         Column("chroma_ratio", "chroma/truth", ".2f"),
+    ),
+    (
+        Column("hue", "right hue", ".1%"),
+        Column("hue_warm", "of red to yellow", ".1%"),
+        Column("hue_green", "of greens", ".1%"),
+        Column("hue_blue", "of blues", ".1%"),
     ),
     (
         Column("bits", "bits per pixel", ".3f"),
@@ -168,7 +174,9 @@ def _notes(scores: Mapping[str, Any], result: Result, resamples: int) -> list[st
         else "One photograph: no intervals, and no other one's colours",
         f"mean colour: a {a:.1f}, b {b:.1f}, of {mean['photographs']} {mean['of']}",
         "Each number is a mean over photographs, but AuC rebalanced: over all pixels, "
-        "weighted by how rare the true colour is among them",
+        "weighted by how rare the true colour is among them; and right hue: of all "
+        f"pixels whose true chroma is at least {hue.LEAST:g}, the share within "
+        f"{hue.NEAR:g} degrees of its hue (by chance {hue.NEAR / 180:.1%})",
         "ab is measured before, RGB after fitting into sRGB; an exact copy scores "
         "58.92 dB, which stands for infinity",
     ]

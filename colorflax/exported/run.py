@@ -46,8 +46,8 @@ def export(
         out: a folder.
         dtype: of the stored kernels.
         formats: of `FORMATS`.
-        decoding: temperature or tau, or both, that it is to be decoded with where
-            nothing else is wished for, in place of its own.
+        decoding: temperature, tau and gain that it is to be decoded with where
+            nothing else is wished for, as far as they are not its own.
 
     Raises:
         UserError: there is no such format or decoding, a library is missing, `out` is
@@ -103,7 +103,7 @@ def _travelling(
         name = Path(about["init_from"]["name"]).name
         about["init_from"] = about["init_from"] | {"name": name}
     objective = network.task(dataclasses.replace(saved, about=about)).objective
-    for name in decoding:
+    for name in set(decoding) - {"gain"}:
         prediction.distribution(objective, f"--{name}", str(saved.path))
     return dataclasses.replace(saved, about=about)
 

@@ -48,7 +48,10 @@ class Scores:
 def network(training: Training, saved: checkpoint.Saved) -> contenders.Network:
     """A run with all its decodings."""
     return contenders.Network(
-        saved, training.settings, training.temperatures, training.taus
+        saved,
+        training.settings,
+        temperature=training.temperatures,
+        tau=training.taus,
     )
 
 
