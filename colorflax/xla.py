@@ -18,10 +18,9 @@ def options(platform: str | None = None) -> dict[str, str] | None:
     """
     if (platform or jax.default_backend()) != "cpu":
         return None
-    # The list of what that library may have, without convolutions.
-    wanted = {
-        "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
-    }
+    # What that library may have: no convolutions. Sums are worth a tenth of a step.
+    kinds = ("LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT", "LIBRARY_FUSION_TYPE_REDUCE")
+    wanted = {"xla_cpu_experimental_ynn_fusion_type": ",".join(kinds)}
     try:
         jax.jit(lambda: 0, compiler_options=wanted).lower().compile()
     except jax.errors.JaxRuntimeError:  # another jaxlib, without that option
