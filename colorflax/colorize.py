@@ -31,7 +31,9 @@ _TAU = flags.DEFINE_float(
     "tau", None, "of a classification: 0 the colours it expects, towards 1 livelier; "
     "that of its config if not given",
 )  # fmt: skip
-_SATURATION = flags.DEFINE_float("saturation", 1.0, "what chroma is multiplied by", 0)
+_SATURATION = flags.DEFINE_float(
+    "saturation", 1.0, "what chroma is multiplied by; 1 is as the checkpoint has it", 0
+)
 _EDGES = flags.DEFINE_enum(
     "edges", "guided", ["guided", "smooth"],
     "whether colours follow the edges of the picture",

@@ -8,7 +8,7 @@
         --init_from=runs/unet-larger --config.data.source=folder:photos
 
 Plain cross-entropy over 313 bins: it learns how likely each colour is, and how lively
-a picture becomes is chosen when that is decoded (`objective.tau`). On 10,696
+a picture becomes is chosen when that is decoded (`objective.gain`). On 10,696
 photographs from seed 0, and on two CPU cores that other work ran on too, the first
 command took 49 minutes, the second, on larger crops, an hour and three quarters, and
 the third, on crops of many scales, an hour and a half. On 1,149 others the MSE of the

@@ -1,17 +1,18 @@
-"""The least error at one end, vivid colours at the other: a checkpoint's curve of tau.
+"""The least error at one end, vivid colours at the other: curves of tau and gain.
 
     python -m colorflax.evaluate --checkpoint=RUN --tau=0,0.25,0.5,0.75,1 --out=tau.json
-    python -m launch.curve --out=curve.png tau.json
+    python -m colorflax.evaluate --checkpoint=RUN --gain=1,1.5,2 --out=gain.json
+    python -m launch.curve --out=curve.png tau.json gain.json
 
 Each file of scores becomes a line through its rows, from pale to lively: the mean
-squared error upwards, colourfulness across, a dot for each row.
+squared error upwards, and below it the share of right hues; colourfulness across.
 """
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
@@ -29,12 +30,16 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) < 2:
         raise UserError("name the JSON files of colorflax.evaluate --out")
     curves, truth = lines([files.local(name) for name in argv[1:]])
-    picture = axes.draw(
-        "What livelier colours cost",
-        f"colourfulness (that of the truth: {truth:.1f})",
-        "MSE, (ab/127)^2",
-        curves,
-    )
+    across = f"colourfulness (that of the truth: {truth:.1f})"
+    names = {label: curve.names for label, curve in curves.items()}
+    panels = []
+    for title, up, of in (
+        ("What livelier colours cost", "MSE, (ab/127)^2", "error"),
+        ("What they get right", "share of right hues", "hue"),
+    ):
+        shown = {k: (c.colourfulness, getattr(c, of)) for k, c in curves.items()}
+        panels.append(axes.draw(title, across, up, shown, names=names))
+    picture = axes.below(panels)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     out = files.local(_OUT.value)
@@ -42,31 +47,42 @@ def main(argv: Sequence[str]) -> None:
     print(out)
 
 
-def lines(paths: Sequence[Path]) -> tuple[dict[str, axes.Curve], float]:
-    """Curves by their label, each row a dot of its own; the truth's colourfulness."""
-    curves: dict[str, axes.Curve] = {}
-    truth = 0.0
+class Decodings(NamedTuple):
+    """The rows of a file, the palest first."""
+
+    names: list[str]
+    colourfulness: np.ndarray
+    error: np.ndarray  # MSE
+    hue: np.ndarray  # share of right ones
+
+
+def lines(paths: Sequence[Path]) -> tuple[dict[str, Decodings], float]:
+    """Of each file, by its name; and the truth's colourfulness.
+
+    The checkpoint's own decoding is one of them where no other row is.
+    """
+    found, truth = {}, 0.0
     for path in paths:
         scores = _scores(path)
-        points = {k: _point(x) for k, x in scores.items() if k not in BASELINES}
-        line = np.array(sorted(points.values())).T
-        curves[path.stem] = line[0], line[1]
-        for version, (x, y) in points.items():
-            curves[f"{path.stem}: {version}"] = np.array([x]), np.array([y])
+        rows = [name for name in scores if name not in (*BASELINES, "model")]
+        rows = rows or ["model"]
+        numbers = np.array([
+            [scores[name][x]["value"] for x in ("colourfulness", "mse", "hue")]
+            for name in rows
+        ])  # fmt: skip
+        order = np.argsort(numbers[:, 0])
+        found[path.stem] = Decodings([rows[i] for i in order], *numbers[order].T)
         truth = scores["grey"]["true_colourfulness"]["value"]
-    return curves, truth
+    return found, truth
 
 
 def _scores(path: Path) -> dict[str, Any]:
     try:
         scores: dict[str, Any] = json.loads(path.read_text())["scores"]
+        scores["grey"]["hue"]  # older files have none
     except (OSError, ValueError, KeyError):
-        raise UserError(f"{path}: not a file that evaluate --out wrote") from None
+        raise UserError(f"{path}: not a file that this evaluate --out wrote") from None
     return {name: x for name, x in scores.items() if " - " not in name}
-
-
-def _point(numbers: Mapping[str, Any]) -> tuple[float, float]:
-    return numbers["colourfulness"]["value"], numbers["mse"]["value"]
 
 
 if __name__ == "__main__":

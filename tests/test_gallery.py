@@ -70,23 +70,25 @@ def test_grey_coloured_and_truth(vivid: Path, tmp_path: Path) -> None:
 
 def test_a_curve_has_a_dot_for_each_row(tmp_path: Path) -> None:
     """Baselines and differences are not on it; what evaluate names them is not."""
-    lively = {"T=0.5": (33.0, 0.016), "T=1": (20.0, 0.013)}
-    others = ("grey", "mean", "random", "T=1 - grey")
-    rows = lively | dict.fromkeys(others, (0.0, 0.018))
+    lively = {"T=0.5": (33.0, 0.016, 0.5), "T=1": (20.0, 0.013, 0.6)}
+    others = ("grey", "mean", "random", "model", "T=1 - grey")
+    rows = lively | dict.fromkeys(others, (0.0, 0.018, 0.0))
     scores = {
         name: {
-            "colourfulness": {"value": x}, "mse": {"value": y},
+            "colourfulness": {"value": x}, "mse": {"value": y}, "hue": {"value": z},
             "true_colourfulness": {"value": 42.0},
         }
-        for name, (x, y) in rows.items()
+        for name, (x, y, z) in rows.items()
     }  # fmt: skip
     path = tmp_path / "tau.json"
     path.write_text(json.dumps({"scores": scores}))
     curves, truth = curve.lines([path])
     assert truth == 42.0
-    assert list(curves) == ["tau", "tau: T=0.5", "tau: T=1"]
-    np.testing.assert_array_equal(curves["tau"], [[20.0, 33.0], [0.013, 0.016]])
-    np.testing.assert_array_equal(curves["tau: T=0.5"], [[33.0], [0.016]])
+    (found,) = curves.values()
+    assert found.names == ["T=1", "T=0.5"]
+    np.testing.assert_array_equal(found.colourfulness, [20.0, 33.0])
+    np.testing.assert_array_equal(found.error, [0.013, 0.016])
+    np.testing.assert_array_equal(found.hue, [0.6, 0.5])
     out = tmp_path / "curve.png"
     done = commands.run("launch.curve", path, f"--out={out}", env=runs.ENV)
     assert (done.returncode, done.stdout) == (0, f"{out}\n"), done.stderr
@@ -103,6 +105,7 @@ def test_no_photograph_and_no_scores(vivid: Path, photos: str, tmp_path: Path) -
     assert said == "colorflax: --names=dog* fits none of 12 photographs"
     (tmp_path / "other.json").write_text("{}")
     done = commands.run("launch.curve", tmp_path / "other.json", env=runs.ENV)
-    assert "other.json: not a file that evaluate --out wrote" in commands.complaint(
-        done
+    assert (
+        "other.json: not a file that this evaluate --out wrote"
+        in commands.complaint(done)
     )

@@ -16,10 +16,18 @@ _INKS = (
 )  # fmt: skip
 _WIDE, _HIGH, _LEFT, _TOP, _BELOW = 560, 360, 78, 40, 56
 _LEGEND, _LINE = 230, 18
+# Where the names of a curve's points stand, so that two curves' keep apart.
+_BESIDE = (("lt", 7, 4), ("rb", -7, -4), ("lb", 7, -4))
 
 
 def draw(
-    title: str, across: str, up: str, curves: Mapping[str, Curve], *, log: bool = False
+    title: str,
+    across: str,
+    up: str,
+    curves: Mapping[str, Curve],
+    *,
+    log: bool = False,
+    names: Mapping[str, Sequence[str]] | None = None,
 ) -> Image.Image:
     """Curves with a legend.
 
@@ -28,6 +36,7 @@ def draw(
         across, up: what the axes show, with units.
         curves: by their label, the first in black.
         log: whether y is drawn as its logarithm.
+        names: of the points of a curve, by its label; they become dots.
     """
     size = _LEFT + _WIDE + _LEGEND, _TOP + max(_HIGH, _LINE * len(curves)) + _BELOW
     picture = Image.new("RGB", size, "white")
@@ -56,7 +65,14 @@ def draw(
         ink, dashed = _INKS[i % len(_INKS)], i >= len(_INKS)
         across_px = _LEFT + _place(x, x_ticks) * _WIDE
         up_px = _TOP + (1 - _place(y, y_ticks)) * _HIGH
-        _polyline(pen, np.stack([across_px, up_px], axis=1), ink, dashed)
+        points = np.stack([across_px, up_px], axis=1)
+        _polyline(pen, points, ink, dashed)
+        anchor, right, down = _BESIDE[i % len(_BESIDE)]
+        for (x_px, y_px), text in zip(
+            points.tolist(), (names or {}).get(name, ()), strict=False
+        ):
+            pen.circle((x_px, y_px), 4, ink)
+            pen.text((x_px + right, y_px + down), text, ink, font, anchor)
         at = _TOP + _LINE * i + 9
         left = _LEFT + _WIDE + 12
         key = np.array([(left, at), (left + 24, at)])
