@@ -42,6 +42,9 @@ def test_unknown_word_is_named() -> None:
         ("objective.loss", "l1", r"objective\.loss should be mse or huber, not 'l1'"),
         ("objective.huber_delta", 0.0, r"huber_delta should be positive, not 0"),
         ("objective.tau", 1.0, r"tau=1 tilts a distribution"),
+        ("objective.gain", 0.0, r"gain should be positive, not 0"),
+        ("objective.gain", 11.0, r"gain should be in 0\.\.10, not 11"),
+        ("objective.gain", float("nan"), r"gain should be positive, not nan"),
         ("data.source", "photos", r"'photos' should be builtin, folder:DIR, records:"),
         ("data.source", "tfds:", r"'tfds:' should be builtin, .* or tfds:NAME"),
         ("data.train_split", "", r"config\.data\.train_split: '' is not a split"),
@@ -57,7 +60,7 @@ def test_unknown_word_is_named() -> None:
         ("data.augment.sepia", 1.0, r"data\.augment\.sepia is not a known setting"),
         ("data.short_side", 63, r"short_side=63 is smaller than .*data\.size=64"),
         ("data.scale_jitter", 0.5, r"data\.scale_jitter should be in 1\.\.8, not 0\.5"),
-        ("seed", -1, r"config\.seed should be in 0\.\.2\*\*32-1, not -1"),
+        ("seed", -1, r"config\.seed should be in 0\.\.4294967295, not -1"),
     ],
 )  # fmt: skip
 def test_bad_settings(path: str, value: Any, message: str) -> None:

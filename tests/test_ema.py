@@ -122,5 +122,7 @@ def test_to_begin_an_average_is_a_change(photos: str, tmp_path: Path) -> None:
 def test_a_share_below_one() -> None:
     values = fusion.get_config().to_dict()
     values["optim"]["ema"] = 1.0
-    with pytest.raises(UserError, match=r"config\.optim\.ema should be in 0\.\.1, not"):
+    with pytest.raises(
+        UserError, match=r"config\.optim\.ema should be at least 0 and below 1, not"
+    ):
         config.parse(values)

@@ -126,10 +126,10 @@ def test_a_constant_rate_keeps_the_state_of_older_checkpoints() -> None:
             {"schedule": "cosine", "cosine_steps": 5, "warmup_steps": 5},
             "leaves nothing of the config.optim.cosine_steps=5",
         ),
-        ({"beta2": 1.0}, r"beta2 should be in 0\.\.1, not 1"),
-        ({"weight_decay": -1.0}, "weight_decay cannot be negative"),
-        ({"clip": -1.0}, "clip cannot be negative"),
-        ({"warmup_steps": -1}, "warmup_steps cannot be negative"),
+        ({"beta2": 1.0}, r"beta2 should be at least 0 and below 1, not 1"),
+        ({"weight_decay": -1.0}, "weight_decay should be at least 0, not -1"),
+        ({"clip": -1.0}, "clip should be at least 0, not -1"),
+        ({"warmup_steps": -1}, "warmup_steps should be at least 0, not -1"),
     ],
 )
 def test_bad_settings(changes: dict[str, Any], message: str) -> None:

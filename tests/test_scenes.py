@@ -125,7 +125,7 @@ def test_nothing_to_tell_apart(places: Path) -> None:
         ({"data__labels": "label"}, "labels=label needs .*source=tfds:NAME"),
         ({"data__labels": "none"}, "scene_weight=0.1 and .*labels=none do not go"),
         ({"model__scene_weight": 0.0}, "scene_weight=0 and .*=folders do not go"),
-        ({"model__scene_weight": -1.0}, "scene_weight should not be negative, not -1"),
+        ({"model__scene_weight": -1.0}, "scene_weight should be at least 0, not -1"),
         ({"model__name": "fusion"}, "model.name=fusion does not name scenes"),
         ({"model__global_size": 0}, "global_size should be at least 1, not 0"),
     ],
