@@ -23,7 +23,8 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from colorflax import cli
+from colorflax import backbones, cli
+from colorflax.backbones import BACKBONES
 from colorflax.errors import UserError
 from colorflax.preparation import run as preparation
 from colorflax.preparation.audit import Thresholds
@@ -61,7 +62,7 @@ class Features:
     """The network whose embedding of each photograph is kept beside it."""
 
     features: str = option(
-        "none", "backbone whose embedding is kept as well: inception_resnet_v2, say"
+        "none", f"backbone whose embedding is kept as well: {', '.join(BACKBONES)}"
     )
     features_weights: str = option(
         "imagenet",
@@ -74,7 +75,10 @@ class Features:
         """Build the network, and say whose weights it has."""
         from colorflax import features  # JAX and Keras start only when they are needed
 
-        backbone = features.build(features.settle(self._choice(), "error"))
+        choice = features.Choice(
+            name=self.features, weights=self.features_weights, seed=self.features_seed
+        )
+        backbone = features.build(features.settle(choice, "error"))
         embedder = Embedder(
             side=backbone.size,
             fit=functools.partial(features.fit, size=backbone.size),
@@ -89,14 +93,7 @@ class Features:
     def check(self) -> None:
         """`UserError` for a backbone that nobody knows, before any work is done."""
         if self.features != "none":
-            self._choice()
-
-    def _choice(self) -> Any:
-        from colorflax import features
-
-        return features.Choice(
-            name=self.features, weights=self.features_weights, seed=self.features_seed
-        )
+            backbones.check(self.features, "--features")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 
-from colorflax import ranges, splits
+from colorflax import backbones, ranges, splits
 from colorflax.errors import UserError
 from colorflax.settings import CLASSIFYING, STEERED, STRIDES, Config, Data, Optim
 
@@ -33,6 +33,8 @@ def check(c: Config) -> None:
         f"config.model.stride of {c.model.name} should be "
         f"{' or '.join(map(str, strides))}, not {c.model.stride}",
     )
+    if c.features.name != "none":
+        backbones.check(c.features.name, "config.features.name")
     _need(
         c.model.name in STEERED or c.features.name == "none",
         f"config.model.name={c.model.name} takes no embedding; "

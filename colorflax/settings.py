@@ -56,7 +56,7 @@ class Objective:
 class Features:
     """The frozen backbone whose embedding steers the network."""
 
-    name: Literal["none", "inception_resnet_v2"]
+    name: str  # of a classifier of Keras, see backbones.py; or "none"
     weights: Literal["imagenet", "random"]
     on_missing: Literal["random", "error"]  # where the weights cannot be had
     seed: int  # of random weights

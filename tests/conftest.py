@@ -148,9 +148,9 @@ def tiny(keras_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     architecture = features.Architecture(
         constructor="Tiny",
         size=32,
-        scale=lambda x: x / 127.5 - 1,
-        file="tiny/tiny.h5",
-        md5="0" * 32,
+        scaling="tf",
+        url="https://example.org/keras-applications/tiny/tiny.h5",
+        digest="0" * 32,
         random_gain=1.0,
     )
     monkeypatch.setitem(features.BACKBONES, "tiny", architecture)
@@ -178,7 +178,7 @@ def publish(tiny: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
                 warnings.simplefilter("ignore")  # Keras's writer, which we do not use
                 legacy_h5_format.save_weights_to_hdf5_group(f, model)
         md5 = hashlib.md5(path.read_bytes()).hexdigest()
-        published = dataclasses.replace(features.BACKBONES[tiny], md5=md5)
+        published = dataclasses.replace(features.BACKBONES[tiny], digest=md5)
         monkeypatch.setitem(features.BACKBONES, tiny, published)
         return path
 

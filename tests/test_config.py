@@ -35,6 +35,7 @@ def test_unknown_word_is_named() -> None:
         ("optim.learning_rate", 0.0, r"learning_rate should be positive"),
         ("optim", 3, r"config\.optim should hold keys and values, not 3"),
         ("model.name", "resnet", r"config\.model\.name should be fusion"),
+        ("features.name", "resnet", r"features\.name cannot be 'resnet'; choose "),
         ("model.stride", 3, r"stride of fusion should be 2 or 4, not 3"),
         ("objective.name", "classification", r"--config\.model\.stride=4"),
         ("objective.temperature", 0.0, r"temperature should be positive"),

@@ -10,16 +10,16 @@ Imports go down this list:
 
     embeddings   photographs -> vectors, computed once and kept on disk
     backbone     pictures -> vectors, by a frozen network
-    weights      which networks there are, and where their weights come from
+    scaling      what becomes of pixels before a network sees them
+    weights      where a network's weights come from
     download     a file from a server, checked
     runtime      Keras on JAX
 """
 
+from colorflax.backbones import BACKBONES, Architecture
 from colorflax.features.backbone import WIDTH, Backbone, build, fit, grey
 from colorflax.features.embeddings import Embeddings, embed_photographs
 from colorflax.features.weights import (
-    BACKBONES,
-    Architecture,
     Choice,
     random_weights,
     recorded,

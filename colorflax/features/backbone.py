@@ -4,6 +4,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,8 +14,11 @@ from jaxtyping import Array, Float, UInt8
 from PIL import Image, ImageOps
 
 from colorflax import color, xla
+from colorflax.backbones import BACKBONES
+from colorflax.errors import UserError
+from colorflax.features import scaling
 from colorflax.features.runtime import keras_on_jax
-from colorflax.features.weights import BACKBONES, Choice, pretrained, random_weights
+from colorflax.features.weights import Choice, pretrained, random_weights
 
 WIDTH = 1001  # numbers in an embedding
 
@@ -65,7 +69,9 @@ def build(choice: Choice) -> Backbone:
         constructor = getattr(keras.applications, architecture.constructor)
         model = constructor(weights=None, classifier_activation=None)
         if choice.weights == "imagenet":
-            model.load_weights(pretrained(choice.name))
+            _load(model, pretrained(choice.name))
+            if architecture.scaling == "efficientnet":
+                scaling.divide_by_variance(model)
         else:
             shapes = [(v.name, tuple(v.shape)) for v in model.weights]
             model.set_weights(
@@ -83,7 +89,7 @@ def build(choice: Choice) -> Backbone:
     def apply(variables: Any, images: Images) -> Float[Array, "b d"]:
         # The traced Keras code broadcasts freely and leaves the precision open.
         with jax.numpy_rank_promotion("allow"), jax.default_matmul_precision("float32"):
-            x = architecture.scale(255 * grey(images))
+            x = scaling.SCALINGS[architecture.scaling](255 * grey(images))
             logits, _ = model.stateless_call(*variables, x, training=False)
         return jnp.pad(logits, [(0, 0), (1, 0)])
 
@@ -95,6 +101,17 @@ def build(choice: Choice) -> Backbone:
         variables=variables,
         apply=apply,
     )
+
+
+def _load(model: Any, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as e:
+        why = f"{type(e).__name__}: {e}".replace("\n", " ")
+        raise UserError(
+            f"{path} is damaged or of another network ({why}); delete it, and it is "
+            "downloaded again."
+        ) from e
 
 
 def fit(image: Image.Image, size: int = 299) -> UInt8[np.ndarray, "size size 3"]:

@@ -12,15 +12,21 @@ from colorflax.features.runtime import keras_on_jax
 _TIMEOUT = 20.0  # seconds without an answer from the server
 
 
-def fetch(url: str, path: Path, md5: str) -> Path:
-    """The file at `path`, from `url` unless it is there with this MD5 (in hex).
+def fetch(url: str, path: Path, digest: str) -> Path:
+    """The file at `path`, from `url` unless it is there and has this digest.
+
+    Args:
+        url: where it is downloaded from.
+        path: where it is kept.
+        digest: MD5 or SHA-256, in hex; "" takes a file for what it says it is.
 
     Raises:
         Exception: a bare one too, which is what Keras raises for a failed download.
     """
     if path.is_file():
+        kind = "sha256" if len(digest) == 64 else "md5"
         with path.open("rb") as f:
-            if hashlib.file_digest(f, "md5").hexdigest() == md5:
+            if digest in ("", hashlib.file_digest(f, kind).hexdigest()):
                 return path
     _reach(url)
     before = socket.getdefaulttimeout()
@@ -35,7 +41,7 @@ def fetch(url: str, path: Path, md5: str) -> Path:
                     url,
                     cache_dir=str(path.parent.parent),
                     cache_subdir=str(path.parent),
-                    file_hash=md5,
+                    file_hash=digest or None,
                 )
             )
     finally:

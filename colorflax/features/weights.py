@@ -1,79 +1,23 @@
-"""Which classifiers there are, and where their weights come from."""
+"""Where the weights of a backbone come from: a file that is checked, or a seed."""
 
 import logging
-import os
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from colorflax import backbones
+from colorflax.backbones import BACKBONES
 from colorflax.errors import UserError
 from colorflax.features import download
 
 _SCHEME = 1  # raise it when the same photograph would get another vector
-_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
+_ONES = ("gamma", "moving_variance", "variance", "variable")  # the last: LayerScale's
+_ZEROS = ("bias", "beta", "moving_mean", "mean", "count")
 _log = logging.getLogger(__name__)
-
-
-def _to_unit(x: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
-    """RGB in [0, 255] to [-1, 1]: what the Inception networks were trained on."""
-    return x / 127.5 - 1
-
-
-def _to_centred_bgr(x: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
-    """RGB in [0, 255] to BGR minus the ImageNet mean: what VGG was trained on."""
-    mean = jnp.asarray([103.939, 116.779, 123.68], x.dtype)
-    return x[..., ::-1] - mean.reshape(1, 1, 1, 3)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """What has to be known about one of the classifiers in keras.applications."""
-
-    constructor: str
-    size: int  # side of the square input, in pixels
-    scale: Callable[[Float[Array, "b h w 3"]], Float[Array, "b h w 3"]]
-    file: str  # pretrained weights, below _URL
-    md5: str  # of that file, in hex
-    random_gain: float  # on the last kernel; measured: random logits have std near 1
-
-    @property
-    def path(self) -> Path:
-        """Where Keras keeps the pretrained weights."""
-        home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-        return home / "models" / Path(self.file).name
-
-
-BACKBONES = {
-    "inception_resnet_v2": Architecture(
-        constructor="InceptionResNetV2",
-        size=299,
-        scale=_to_unit,
-        file="inception_resnet_v2/"
-        "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
-        md5="e693bd0210a403b3192acc6073ad2e96",
-        random_gain=1 / 4,
-    ),
-    "inception_v3": Architecture(
-        constructor="InceptionV3",
-        size=299,
-        scale=_to_unit,
-        file="inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
-        md5="9a0d58056eeedaa3f26cb7ebd46da564",
-        random_gain=1.0,
-    ),
-    "vgg16": Architecture(
-        constructor="VGG16",
-        size=224,
-        scale=_to_centred_bgr,
-        file="vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
-        md5="64373286793e3c8b2b4e3219cbf3544b",
-        random_gain=1 / 128,
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +29,7 @@ class Choice:
     seed: int = 0  # of random weights, 0 or more; pretrained ones have none
 
     def __post_init__(self) -> None:
-        _one_of(BACKBONES, self.name, "The backbone")
+        backbones.check(self.name, "the name of a backbone")
         _one_of(("imagenet", "random"), self.weights, "Backbone weights")
 
     @property
@@ -97,7 +41,7 @@ class Choice:
     def key(self) -> str:
         """A file name: choices with equal keys give a photograph equal vectors."""
         pretrained = self.weights == "imagenet"
-        source = BACKBONES[self.name].md5[:12] if pretrained else str(self.seed)
+        source = BACKBONES[self.name].digest[:12] if pretrained else str(self.seed)
         return f"{self.name}-{self.weights}-{source}-v{_SCHEME}"
 
 
@@ -134,7 +78,7 @@ def settle(choice: Choice, on_missing: str) -> Choice:
         raise
     except Exception as e:  # Keras raises bare exceptions for a failed download
         architecture = BACKBONES[choice.name]
-        url, folder = _URL + architecture.file, architecture.path.parent
+        url, folder = architecture.url, architecture.path.parent
         remedy = f"connect to the network or save {url} in {folder}"
         why = f"{type(e).__name__}: {e}".replace("\n", " ")
         problem = f"The pretrained weights of {choice.name} cannot be had ({why})"
@@ -156,7 +100,7 @@ def settle(choice: Choice, on_missing: str) -> Choice:
 def pretrained(name: str) -> Path:
     """The file of pretrained weights, downloaded once and checked every time."""
     architecture = BACKBONES[name]
-    return download.fetch(_URL + architecture.file, architecture.path, architecture.md5)
+    return download.fetch(architecture.url, architecture.path, architecture.digest)
 
 
 def random_weights(
@@ -166,7 +110,8 @@ def random_weights(
 
     They come from the raw integers of PCG64 through exact arithmetic, because the
     initialisers of Keras and the distributions of numpy may change with a release.
-    Biases are zero and normalisation is the identity; `gain` scales the last kernel.
+    Biases are zero, normalisation is the identity, layers are not scaled; `gain` scales
+    the last kernel.
 
     Args:
         shapes: (name, shape) of each array; the name is that of its role in Keras.
@@ -180,15 +125,19 @@ def random_weights(
     last = max(i for i, (name, _) in enumerate(shapes) if name == "kernel")
     out = []
     for i, (name, shape) in enumerate(shapes):
-        if name == "kernel":
+        role = re.sub(r"_\d+$", "", name)  # Keras counts what it was given no name for
+        if role.endswith("kernel"):
             n = int(np.prod(shape))
+            # Depthwise kernels, (h, w, channels, 1), see one channel each.
+            depthwise = len(shape) == 4 and shape[-1] == 1
+            fan_in = shape[0] * shape[1] if depthwise else n // shape[-1]
             draws = bits.random_raw(-(-n // 4)).astype("<u8").view("<u2")[:n]
-            spread = np.sqrt(24 / (n // shape[-1])) / 65536
+            spread = np.sqrt(24 / fan_in) / 65536
             spread *= gain if i == last else 1.0
             out.append(((draws - 32767.5) * spread).astype(np.float32).reshape(shape))
-        elif name in ("gamma", "moving_variance"):
+        elif role in _ONES:
             out.append(np.ones(shape, np.float32))
-        elif name in ("bias", "beta", "moving_mean"):
+        elif role in _ZEROS:
             out.append(np.zeros(shape, np.float32))
         else:
             raise ValueError(f"no rule for random weights called {name!r}")
