@@ -1,9 +1,12 @@
-"""Who may ask the server of a page, and for what: all else is refused."""
+"""Who may ask the server of a page, for what, and with what: all else is refused."""
 
+import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
+
+from colorflax.files import shown
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -17,10 +20,12 @@ _PLACES = re.compile(
     r"/|/(config|theme\.css|favicon\.ico|manifest\.json)|/(assets|static|svelte)/.+"
     r"|/gradio_api/(upload|upload_progress|cancel|queue/join|queue/data|heartbeat/\w+)"
 )
-_FILE = "/gradio_api/file="
+_FILE, _UPLOAD = "/gradio_api/file=", "/gradio_api/upload"
+_FORM = 1_000  # bytes that an upload may have around its file
+_WORDS = 1_000_000  # bytes that any other request may have
 _REFUSAL = (
-    b"colorflax: refused. The page is at /, for the browser of this machine, and "
-    b"nothing is served but what was made on it.\n"
+    "colorflax: refused. The page is at /, for the browser of this machine, and "
+    "nothing is served but what was made on it.\n"
 )
 _SOURCES = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
@@ -29,18 +34,25 @@ class Gate:
     """Before a server: this machine's browser gets the page and one folder's files.
 
     Pages of other sites, which a browser on this machine may have open as well, are
-    refused; and the page is told to load nothing from elsewhere.
+    refused; and the page is told to load nothing from elsewhere. An uploaded file has
+    at most `most_bytes`, and a request that names a file names one of the folder:
+    Gradio sees to these too, but in words of its own and with a traceback.
     """
 
-    def __init__(self, app: App, folder: Path):
-        self._app, self._folder = app, folder.resolve()
+    def __init__(self, app: App, folder: Path, most_bytes: int):
+        self._app, self._folder, self._most = app, folder.resolve(), most_bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
-        if scope["type"] == "http" and not self.opens(scope["path"], scope["headers"]):
+        try:
+            if scope["type"] == "http":
+                receive = await self._checked(scope, receive)
+        except _Refused as refused:
             plain = [(b"content-type", b"text/plain; charset=utf-8")]
-            await send({"type": "http.response.start", "status": 403, "headers": plain})
-            await send({"type": "http.response.body", "body": _REFUSAL})
+            status, said = refused.args
+            begin = {"type": "http.response.start", "status": status, "headers": plain}
+            await send(begin)
+            await send({"type": "http.response.body", "body": said.encode()})
             return
 
         async def stamped(message: Message) -> None:
@@ -52,7 +64,7 @@ class Gate:
         await self._app(scope, receive, stamped)
 
     def opens(self, path: str, headers: list[tuple[bytes, bytes]]) -> bool:
-        """Whether a request is answered.
+        """Whether a request is answered, if what it brings is in order.
 
         Args:
             path: as asked for, percents decoded.
@@ -68,8 +80,78 @@ class Gate:
             return self._own(path.removeprefix(_FILE))
         return _PLACES.fullmatch(path) is not None
 
+    async def _checked(self, scope: Message, receive: Receive) -> Receive:
+        """What hands the server a request, once that is in order."""
+        if not self.opens(scope["path"], scope["headers"]):
+            raise _Refused(403, _REFUSAL)
+        if scope["method"] != "POST":
+            return receive
+        length = int(dict(scope["headers"]).get(b"content-length", -1))
+        upload = scope["path"] == _UPLOAD
+        if length < 0 or (length > _WORDS and not upload):
+            raise _Refused(403, _REFUSAL)
+        if upload and length <= self._most + _FORM:
+            return receive
+        body = await _body(receive, keep=_WORDS)
+        if upload:
+            raise _Refused(
+                413,
+                f"{_uploaded(body)}: larger than the {self._most / 1e6:g} MB that this "
+                "page takes; the command colorflax.colorize takes larger ones",
+            )
+        for path in _paths(body):
+            if not self._own(path) or not Path(path).is_file():
+                raise _Refused(
+                    403,
+                    f"{shown(path)}: not a file that was dropped on this page, or no "
+                    "longer here; drop the photograph again",
+                )
+        whole = [{"type": "http.request", "body": body}]
+
+        async def again() -> Message:
+            return whole.pop() if whole else await receive()
+
+        return again
+
     def _own(self, name: str) -> bool:
         try:
             return Path(name).resolve().is_relative_to(self._folder)
         except (OSError, ValueError, RuntimeError):  # a name that no file can have
             return False
+
+
+class _Refused(Exception):  # noqa: N818 - an answer
+    """Status and text."""
+
+
+async def _body(receive: Receive, keep: int) -> bytes:
+    """Its beginning, all of it being heard: until then a browser does not listen."""
+    kept = b""
+    more = True
+    while more:
+        message = await receive()
+        more = message.get("more_body", False)
+        kept += message.get("body", b"")[: keep - len(kept)]
+    return kept
+
+
+def _uploaded(form: bytes) -> str:
+    """What the file in a form is called."""
+    name = re.search(rb'filename="([^"\r\n]*)"', form)
+    return shown(name[1].decode("utf-8", "replace")) if name else "the file"
+
+
+def _paths(body: bytes) -> Iterator[str]:
+    """All that is named as a path in JSON, however deep."""
+    try:
+        left = [json.loads(body)]
+    except (ValueError, RecursionError):
+        return  # Gradio says so
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            if "path" in value:
+                yield str(value["path"])
+            left += value.values()
+        elif isinstance(value, list):
+            left += value

@@ -63,7 +63,7 @@ def serve(studio: Studio, port: int, limits: Limits) -> None:
         os.environ["GRADIO_TEMP_DIR"] = folder
         server = uvicorn.Server(
             uvicorn.Config(
-                Gate(_mounted(studio, limits), Path(folder)),
+                Gate(_mounted(studio, limits), Path(folder), limits.bytes),
                 log_level="error",
                 access_log=False,
                 timeout_graceful_shutdown=1,
@@ -85,7 +85,6 @@ def _mounted(studio: Studio, limits: Limits) -> FastAPI:
         footer_links=[],
         run_history=False,
         show_error=False,
-        max_file_size=limits.bytes,
         ssr_mode=False,
         enable_monitoring=False,
         theme=_theme(),
