@@ -1,10 +1,16 @@
 """Colour black-and-white photographs with JAX and Flax."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from colorflax.predict import Colorizer
+
+if sys.argv[:1] == ["-m"]:  # one of our commands begins, with seconds of imports
+    from colorflax import signals
+
+    signals.hold()
 
 __version__ = "0.1.0"
 

@@ -24,7 +24,8 @@ def main(argv: Sequence[str]) -> None:
     if argv[1:]:
         raise UserError(f"{argv[1]}: drop photographs on the page, not on this command")
     try:
-        from colorflax import page
+        with cli.importing():
+            from colorflax import page
     except ModuleNotFoundError as error:
         raise UserError(
             f"the page needs Gradio ({error.name} is missing); in the clone, run "

@@ -19,7 +19,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     """`absl.app.run`, with bad flags and `UserError` as one line each.
 
     Exit codes: what `main` returns; 1 for a `UserError` or a failing disk; 2 for bad
-    flags; 75 after a signal that ended a run whose work is saved; 130 for Ctrl-C.
+    flags; 75 after a signal that ended a run whose work is saved, or had not begun; 130
+    for Ctrl-C.
     """
     # The libraries below us log much through absl, errors with their traceback, which
     # they also raise; ours is plain lines.
@@ -37,7 +38,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 def importing() -> Iterator[None]:
     """Import libraries while nobody looks for garbage, as what they leave is none.
 
-    It is a fifth of the time that JAX takes to come and to go. Ctrl-C waits until they
+    It is a fifth of the time that JAX takes to come and to go. Signals wait until they
     are there: some take an exception in the middle for one of their own, and go on.
     """
     gc.disable()
@@ -70,8 +71,9 @@ def _remember_what_was_compiled() -> None:
 
 def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -> None:
     try:
-        _remember_what_was_compiled()
-        sys.exit(main(argv))
+        with signals.interruptible():
+            _remember_what_was_compiled()
+            sys.exit(main(argv))
     except UserError as error:
         complain(error)
         sys.exit(1)
@@ -82,9 +84,9 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
     except Stopped as stopped:
         complain(stopped)
         sys.exit(stopped.code)
-    except KeyboardInterrupt:
+    except signals.Interrupted as interrupted:
         complain("stopped")
-        sys.exit(130)
+        sys.exit(interrupted.code)
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

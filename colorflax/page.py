@@ -7,7 +7,6 @@ import dataclasses
 import html
 import os
 import shutil
-import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -69,8 +68,6 @@ def serve(studio: Studio, port: int, limits: Limits) -> None:
                 timeout_graceful_shutdown=1,
             )
         )
-        # As Ctrl-C does, it closes the page and removes the folder.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(f"http://{_HOST}:{listening.getsockname()[1]}", flush=True)
         server.run(sockets=[listening])
 

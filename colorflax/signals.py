@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -30,37 +30,76 @@ class Request:
         """
         return 130 if self.signal is signal.SIGINT else os.EX_TEMPFAIL
 
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """A handler: this signal came; a second one ends the process at once."""
+        self.signal = signal.Signals(number)
+        for each in _SIGNALS:
+            if signal.getsignal(each) == self.note:
+                signal.signal(each, signal.SIG_DFL)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal where nobody asks; `code` is what to exit with."""
+
+    def __init__(self, request: Request):
+        super().__init__()
+        self.code = request.code
+
+
+_HELD = Request()
+
+
+def hold() -> None:
+    """A command begins: until its work is `interruptible`, signals are noted."""
+    for each in _SIGNALS:
+        signal.signal(each, _HELD.note)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """A signal raises `Interrupted`, also one that `hold` has noted."""
+    request = Request()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        request.signal = signal.Signals(number)
+        raise Interrupted(request)
+
+    with _handled(interrupt):
+        if _HELD():
+            raise Interrupted(_HELD)
+        yield
+
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Ctrl-C comes at the end; a second one ends the process at once."""
-    with caught((signal.SIGINT,)) as request:
+    """A signal comes at the end; a second one ends the process at once."""
+    with caught() as request:
         yield
-    if request():
-        raise KeyboardInterrupt
+    if request.signal:
+        signal.raise_signal(request.signal)
 
 
 @contextlib.contextmanager
-def caught(which: Sequence[signal.Signals] = _SIGNALS) -> Iterator[Request]:
+def caught() -> Iterator[Request]:
     """SIGTERM, SIGUSR1 (what SLURM can send ahead) and SIGINT are noted, not obeyed.
 
     A second one is: it ends the process at once. Afterwards all is as it was. Outside
     the main thread, where Python lets nobody have signals, none is ever noted.
     """
     request = Request()
+    with _handled(request.note):
+        yield request
+
+
+@contextlib.contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield
         return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        request.signal = signal.Signals(number)
-        for each in which:
-            signal.signal(each, signal.SIG_DFL)
-
-    before: dict[signal.Signals, Any] = {s: signal.signal(s, note) for s in which}
+    before: dict[signal.Signals, Any] = {s: signal.signal(s, handler) for s in _SIGNALS}
     try:
-        yield request
+        yield
     finally:
-        for each, handler in before.items():
+        for each, was in before.items():
             # None is a handler that is not Python's, which cannot be put back.
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+            signal.signal(each, signal.SIG_DFL if was is None else was)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -75,13 +74,57 @@ def test_a_command_exits_with_the_code_of_the_signal(
     assert capsys.readouterr().err == "colorflax: the work is saved\n"
 
 
-def test_ctrl_c_while_libraries_are_read(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "colorflax.colorize", "a.jpg", f"--out={tmp_path}"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    maps = Path(f"/proc/{process.pid}/maps")
-    while "jaxlib" not in maps.read_text():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert said == "colorflax: stopped\n"
-    assert process.returncode in (130, -signal.SIGINT)
+@pytest.mark.parametrize(
+    ("command", "number", "code"),
+    [("colorize", "SIGTERM", 75), ("main", "SIGINT", 130), ("prior", "SIGUSR1", 75)],
+)
+def test_a_command_that_has_not_begun(
+    tmp_path: Path, command: str, number: str, code: int
+) -> None:
+    """The signal comes while it imports its libraries, which it goes on to do."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    @staticmethod\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'jaxlib':\n"
+        "            sys.meta_path.remove(Finder)\n"
+        f"            os.kill(os.getpid(), signal.{number})\n"
+        "sys.meta_path.insert(0, Finder)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", f"colorflax.{command}", "a.jpg"],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == "colorflax: stopped\n"
+    assert done.returncode == code
+
+
+def test_a_library_leaves_signals_alone() -> None:
+    code = "import signal, colorflax; print(signal.getsignal(signal.SIGINT))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "default_int_handler" in done.stdout
+
+
+def test_work_is_interrupted() -> None:
+    """At once, by the signals of a command; in what may not be, at its end."""
+    before = {n: signal.getsignal(n) for n in signal.valid_signals()}
+    steps = []
+
+    def work() -> None:
+        with signals.held_back():
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("held")
+        steps.append("not reached")
+
+    with pytest.raises(signals.Interrupted) as raised, signals.interruptible():
+        work()
+    assert steps == ["held"]
+    assert raised.value.code == 75
+    with pytest.raises(signals.Interrupted) as raised, signals.interruptible():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert raised.value.code == 130
+    assert {n: signal.getsignal(n) for n in signal.valid_signals()} == before
