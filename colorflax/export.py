@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from colorflax import checkpoint, cli, exported, files
+from colorflax import cli, exported, files, shipped
 from colorflax.errors import UserError
 
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "folder of a run, or one checkpoint in it", required=True
-)
+    "checkpoint", None, "folder of a run, or one checkpoint in it; `default` is the "
+    "one that comes with colorflax", required=True,
+)  # fmt: skip
 _OUT = flags.DEFINE_string("out", None, "folder, made by this", required=True)
 _DTYPE = flags.DEFINE_enum(
     "dtype", "float32", list(exported.DTYPES), "of the stored kernels; computed "
@@ -34,7 +35,7 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
     out = files.local(_OUT.value)
-    saved = checkpoint.load(files.local(_CHECKPOINT.value))
+    saved = shipped.load(_CHECKPOINT.value)
     flag = {"temperature": _TEMPERATURE, "tau": _TAU, "gain": _GAIN}
     wishes = {name: each.value for name, each in flag.items()}
     decoding = {name: x for name, x in wishes.items() if x is not None}

@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused(
     other = runs.settings(photos, model__stride=4)
     with pytest.raises(UserError, match=r"model\.stride=2 and this config 4"):
         assemble.assemble(other, tmp_path, init_from=str(finished))
-    with pytest.raises(UserError, match="no checkpoint here"):
+    with pytest.raises(UserError, match="no checkpoint here; name the folder of"):
         assemble.assemble(other, tmp_path, init_from=str(tmp_path / "none"))
     same = runs.settings(photos)
     with pytest.raises(UserError, match="began with random numbers"):

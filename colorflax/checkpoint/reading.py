@@ -46,8 +46,8 @@ def load(path: Path) -> Saved:
     root = path.parent if named else path / FOLDER
     if not root.is_dir():
         raise UserError(
-            f"{path}: no checkpoint here; train one with "
-            "python -m colorflax.main --config=configs/fusion.py"
+            f"{path}: no checkpoint here; name the folder of a run, one checkpoint in "
+            "it, or `default`, which comes with colorflax"
         )
     for _ in range(1 if named else _PATIENCE):
         step = int(path.name) if named else _best(root)
