@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import commands
 import compiling
 import numpy as np
 import pytest
@@ -47,6 +48,17 @@ def test_nothing_is_left_in_it() -> None:
     for cell in NOTEBOOK["cells"]:
         if cell["cell_type"] == "code":
             assert (cell["outputs"], cell["execution_count"]) == ([], None)
+
+
+def test_its_own_flags_are_a_run(tmp_path: Path) -> None:
+    """It gets as far as looking for photographs, of which here are none."""
+    names: dict[str, Any] = {}
+    for tags, source in _code():
+        if tags == ["parameters"]:
+            _run(source, names)
+    flags = [f"--workdir={tmp_path}", "--config.data.source=folder:/nowhere"]
+    done = commands.run("colorflax.main", *names["FLAGS"], *flags)
+    assert "/nowhere: no such folder" in commands.complaint(done)
 
 
 def test_runs(
