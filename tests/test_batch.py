@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,11 @@ from skimage import color as oracle
 from colorflax import checkpoint
 from colorflax.picture import read
 from colorflax.workshop import album
-from colorflax.workshop.ledger import Ledger
+from colorflax.workshop.ledger import Ledger, stamp
 
 ROOT = Path(__file__).parent.parent
 ENV = compiling.devices(1)
+SOURCE = Path("x")
 
 
 @pytest.fixture(scope="module")
@@ -116,18 +118,18 @@ def test_done_once_until_something_changes(run: Path, tmp_path: Path) -> None:
 
 def test_what_is_passed_over_has_its_kind(tmp_path: Path) -> None:
     """In a folder; the same files are tried where they are named."""
-    for name in ("a.png", "b.heic", "c", "out/a.png", "out/d.png", ".e.png"):
+    for name in ("a.png", "b.heic", "c", "out/b.png", "out/d.png", ".e.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     out = tmp_path / "out"
-    jobs = album.plan([str(tmp_path)], out, None, lambda path: True)
+    jobs = album.plan([str(tmp_path)], out, None, Ledger(out))
     assert [(j.source.relative_to(tmp_path).as_posix(), j.skipped) for j in jobs] == [
         ("a.png", None), ("b.heic", "other"), ("c", "other"),
-        ("out/a.png", "output"), ("out/d.png", "output"),
+        ("out/b.png", "output"), ("out/d.png", "output"),
     ]  # fmt: skip
     assert [j.target for j in jobs] == [out / "a.png", None, None, None, None]
     names = [str(tmp_path), str(out / "d.png"), str(tmp_path / "c")]
-    jobs = album.plan(names, out, None, lambda path: True)
+    jobs = album.plan(names, out, None, Ledger(out))
     tried = [j.source.name for j in jobs if not j.skipped]
     assert tried == ["a.png", "d.png", "c"]
 
@@ -153,11 +155,11 @@ def test_formats_and_pipes(run: Path, tmp_path: Path) -> None:
 def test_a_ledger_of_broken_lines(tmp_path: Path) -> None:
     made = {"source": "x", "stamp": (1, 2)}
     ledger = Ledger(tmp_path)
-    ledger.write(tmp_path / "a.png", b"ours", made)
+    ledger.write(tmp_path / "a.png", b"ours", SOURCE, made)
     with (tmp_path / ".colorflax.jsonl").open("ab") as file:
         file.write(b'\n{"file": "b.png", "sha2')
     ledger = Ledger(tmp_path)
-    ledger.write(tmp_path / "b.png", b"ours too", made)
+    ledger.write(tmp_path / "b.png", b"ours too", SOURCE, made)
     ledger = Ledger(tmp_path)
     assert ledger.done(tmp_path / "a.png", made)
     assert ledger.done(tmp_path / "b.png", made)
@@ -173,13 +175,67 @@ def test_places_in_another_folder(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     out = tmp_path / "out"
     names = [str(tmp_path / "in"), str(tmp_path / "**" / "*.tif"), "gone*.png"]
-    jobs = album.plan(names, out, None, lambda path: not path.exists())
+    jobs = album.plan(names, out, None, Ledger(out))
     assert [(j.target and j.target.relative_to(out).as_posix()) for j in jobs] == [
         "b-2.png", "x/a.png", "x/a.tif", None
     ]  # fmt: skip
     assert jobs[-1].problem == "no file matches"
-    jobs = album.plan(names[:1], out, "webp", lambda path: True)
+    jobs = album.plan(names[:1], out, "webp", Ledger(out))
     assert [j.target.name for j in jobs] == ["b.webp", "a.webp", "a-2.webp"]
+
+
+def test_a_photograph_keeps_its_place(tmp_path: Path) -> None:
+    """When others come, when it moves or changes; nobody else's is written over."""
+    out = tmp_path / "out"
+    scans, more = tmp_path / "scans", tmp_path / "more"
+
+    def add(*names: str, folder: Path = scans) -> None:
+        folder.mkdir(exist_ok=True)
+        for name in names:
+            (folder / name).write_text(f"{folder.name} {name}")
+
+    def colour(folder: Path = scans) -> dict[str, str]:
+        """What becomes of each, according to the plan; and it does."""
+        ledger = Ledger(out)
+        made = {}
+        for job in album.plan([str(folder)], out, None, ledger):
+            assert job.target
+            facts = {"source": job.source.name, "stamp": stamp(job.source)}
+            ledger.write(job.target, job.source.read_bytes(), job.source, facts)
+            made[job.source.name] = job.target.name
+        return made
+
+    out.mkdir()
+    add("b.jpg", "b.png")
+    first = colour()
+    assert first == {"b.jpg": "b.png", "b.png": "b-2.png"}
+    add("B.gif", "b.bmp")
+    second = colour()
+    assert second == first | {"B.gif": "B-3.png", "b.bmp": "b-4.png"}
+    (out / "b.png").unlink()
+    assert colour() == second
+    moved = scans.rename(tmp_path / "moved")
+    assert colour(moved) == second
+    add("b.jpg", folder=moved)  # scanned again
+    os.utime(moved / "b.jpg", (1, 1))
+    assert colour(moved) == second
+    add("b.jpg", folder=more)
+    assert colour(more)["b.jpg"] not in second.values()
+    assert (out / "b.png").read_text() == "moved b.jpg"
+    assert len(list(out.glob("*.png"))) == 5
+
+
+def test_a_report_takes_no_other_place(run: Path, tmp_path: Path) -> None:
+    """Said before anything is coloured."""
+    photo = tmp_path / "a.png"
+    Image.effect_noise((40, 30), 80).save(photo)
+    before = photo.read_bytes()
+    flags = [f"--checkpoint={run}", f"--out={tmp_path / 'out'}", photo]
+    for report, problem in ((photo, "is no report"), (tmp_path, "is a folder")):
+        said = commands.complaint(_command(f"--report={report}", *flags))
+        assert f"--report={report} {problem}; name another" in said
+    assert photo.read_bytes() == before
+    assert not list(tmp_path.glob("out/*"))
 
 
 def test_a_command_of_its_own(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_what_is_begun_is_finished(run: Path, tmp_path: Path, at: int) -> None:
     def colour() -> int:
         at_work = Signalled(predict.load(run), Wish())
         ledger = Ledger(out)
-        jobs = album.plan([str(scans)], out, None, ledger.ours)
+        jobs = album.plan([str(scans)], out, None, ledger)
         return batch.colour(jobs, at_work, ledger, report=tmp_path / "report.json")
 
     if at == 3:

@@ -17,7 +17,8 @@ from colorflax.data.decode import decode
 from colorflax.errors import UserError
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .tif .tiff .bmp .gif".split()  # noqa: SIM905
+    ".jpg .jpeg .jpe .png .webp .tif .tiff .bmp .gif "  # noqa: SIM905
+    ".jp2 .j2k .jpf .jpx .ppm .pgm .pnm".split()
 )
 _BUILTIN = (
     "astronaut.png",

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from colorflax import cli, files
+from colorflax.errors import UserError
 from colorflax.workshop.album import OTHER, Job
 
+_BEGIN = b'{\n "settings": {'
 Row = dict[str, Any]
 """What became of a file: source, output, status (done, before, failed, skipped, or left
 for a run that goes on), reason, seconds of work, width, height, bits a channel, kind
@@ -43,6 +45,18 @@ def tell_of_others(rows: Sequence[Row]) -> None:
     if names:
         kinds = ", ".join(sorted({path.suffix.lower() or path.name for path in names}))
         cli.complain(f"{len(names)} passed over, not named like photographs ({kinds})")
+
+
+def need_report(path: Path) -> None:
+    """Raise `UserError` if there is something that a report may not be written over."""
+    problem = "is a folder" if path.is_dir() else ""
+    if path.is_file():
+        with path.open("rb") as file:
+            begin = file.read(len(_BEGIN))
+        problem = "" if begin in (b"", _BEGIN) else "is no report"
+    if problem:
+        place = files.shown(path)
+        raise UserError(f"--report={place} {problem}; name another place")
 
 
 def write(report: Path, settings: Mapping[str, Any], rows: Sequence[Row]) -> None:

@@ -2,13 +2,15 @@
 
 import dataclasses
 import glob
+import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from colorflax import files
 from colorflax.data.photographs import SUFFIXES, all_files, named_like_a_picture
 from colorflax.picture import FORMATS
+from colorflax.workshop.ledger import Ledger
 
 OUTPUT, OTHER = "output", "other"
 _SKIPPED = {
@@ -36,39 +38,51 @@ class Job:
 
 
 def plan(
-    names: Iterable[str], out: Path, format: str | None, ours: Callable[[Path], bool]
+    names: Iterable[str], out: Path, format: str | None, ledger: Ledger
 ) -> list[Job]:
     """Each photograph once, in the order named; then what is in folders beside them.
 
-    Folders keep their tree below `out`. Nothing is written over but what is `ours`: a
-    name that is taken gets a number.
+    Folders keep their tree below `out`. A photograph keeps the place that it had.
+    Nothing is written over but what is ours of the same: a name that is taken gets a
+    number.
 
     Args:
         names: files, folders and patterns such as scans/*.tif.
         out: the folder for all.
         format: one of `FORMATS`; None keeps PNG and TIFF and makes the others PNG.
-        ours: whether a file may be written over.
+        ledger: of `out`.
     """
     found = sorted(_found(names, out), key=lambda one: one[2] in _SKIPPED)
     # Compared without case: some disks do not tell A.png from a.png.
     taken = {_real(source).casefold() for source, place, _ in found if place}
+    targets: dict[str, Path] = {}
+
+    def takes(source: Path, target: Path) -> bool:
+        place = _real(target).casefold()
+        if place in taken or not ledger.ours(target, source):
+            return False
+        taken.add(place)
+        targets[_real(source)] = target
+        return True
+
+    for likely in (ledger.former, _numbered):
+        for source, place, _ in found:
+            if place and _real(source) not in targets:
+                wanted = likely(out / becomes(place, format), source)
+                any(takes(source, target) for target in wanted)
     jobs: dict[str, Job] = {}
     for source, place, problem in found:
+        skipped = problem if problem in _SKIPPED else None
+        job = Job(source, None, _SKIPPED.get(problem, problem), skipped)
         key = _real(source)
-        if key in jobs:
-            continue
-        if place is None:
-            skipped = problem if problem in _SKIPPED else None
-            jobs[key] = Job(source, None, _SKIPPED.get(problem, problem), skipped)
-            continue
-        first = target = out / becomes(place, format)
-        number = 2
-        while _real(target).casefold() in taken or not ours(target):
-            target = first.with_name(f"{first.stem}-{number}{first.suffix}")
-            number += 1
-        taken.add(_real(target).casefold())
-        jobs[key] = Job(source, target)
+        jobs.setdefault(key, Job(source, targets[key]) if place else job)
     return list(jobs.values())
+
+
+def _numbered(first: Path, source: Path) -> Iterable[Path]:
+    yield first
+    for number in itertools.count(2):
+        yield first.with_name(f"{first.stem}-{number}{first.suffix}")
 
 
 def becomes(place: Path, format: str | None = None) -> Path:

@@ -167,7 +167,8 @@ class _Task:
         try:
             with self._noted():
                 if self.row["status"] != "failed":  # else the last one would mislead
-                    self._ledger.write(path, make(), self._made, self._seen)
+                    source = self._job.source
+                    self._ledger.write(path, make(), source, self._made, self._seen)
         finally:
             self._room.release()
 

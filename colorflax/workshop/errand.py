@@ -8,7 +8,7 @@ from pathlib import Path
 from colorflax import paint, predict
 from colorflax.errors import UserError
 from colorflax.order import Order
-from colorflax.workshop import album, batch, studio
+from colorflax.workshop import account, album, batch, studio
 from colorflax.workshop.ledger import Ledger
 
 
@@ -23,9 +23,10 @@ def run(order: Order) -> int:
     _need_writable(order.out, "--out")
     if order.report:
         _need_writable(order.report.parent, "--report")
+        account.need_report(order.report)
     at_work = _studio(order)
     ledger = Ledger(order.out)
-    jobs = album.plan(order.names, order.out, order.wish.format, ledger.ours)
+    jobs = album.plan(order.names, order.out, order.wish.format, ledger)
     targets = [job.target for job in jobs if job.target]
     album.sweep([*targets, order.report] if order.report else targets)
     return batch.colour(jobs, at_work, ledger, order.overwrite, order.report)

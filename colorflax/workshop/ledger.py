@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class Entry:
         made: what it was made from and how.
         stamp: its size and time when it was whole; None before.
         seen: what its source was like, for reports.
+        of: where its source was; empty in what older versions wrote.
     """
 
     file: str
@@ -37,6 +39,14 @@ class Entry:
     made: Mapping[str, Any]
     stamp: tuple[int, int] | None = None
     seen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    of: str = ""
+
+    def shows(self, source: Path) -> bool:
+        """Whether it was made from this photograph, moved or changed but not both."""
+        return self.of == os.path.realpath(source) or (
+            self.made.get("source") == source.name
+            and self.made.get("stamp") == _plain({"stamp": stamp(source)})["stamp"]
+        )
 
 
 class Ledger:
@@ -47,6 +57,7 @@ class Ledger:
         self._path = root / _NAME
         self._hashes: dict[str, set[str]] = {}  # that a file of ours may have
         self._last: dict[str, Entry] = {}
+        self._made_from: dict[str, dict[str, None]] = {}  # files by their source's name
         try:
             lines = self._path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -70,11 +81,25 @@ class Ledger:
             return False
         return stamp(target) == last.stamp
 
-    def ours(self, target: Path) -> bool:
-        """Whether a file may be written over: it is not there, or we wrote it."""
+    def former(self, target: Path, source: Path) -> list[Path]:
+        """Where the colours of a photograph are, of `target` and that with a number."""
+        stem, suffix = map(re.escape, (target.stem, target.suffix))
+        alike = re.compile(rf"{stem}(-\d+)?{suffix}", re.DOTALL)
+        places = [self._root / x for x in self._made_from.get(source.name, ())]
+        return [
+            place
+            for place in places
+            if place.parent == target.parent and alike.fullmatch(place.name)
+            if self._last[self._key(place)].shows(source)
+        ]
+
+    def ours(self, target: Path, source: Path) -> bool:
+        """Whether a file may be written over: not there, or ours of this photograph."""
         if not os.path.lexists(target):
             return True
         last = self._last.get(self._key(target))
+        if last is not None and last.of and not last.shows(source):
+            return False
         if last is not None and last.stamp and last.stamp == stamp(target):
             return True
         try:
@@ -99,6 +124,7 @@ class Ledger:
         self,
         target: Path,
         content: bytes,
+        source: Path,
         made: Mapping[str, Any],
         seen: Mapping[str, Any] | None = None,
     ) -> None:
@@ -107,13 +133,16 @@ class Ledger:
         Raises:
             UserError: it cannot be written, or is a stranger's.
         """
-        if not self.ours(target):
+        if not self.ours(target, source):
             raise UserError(
                 f"{files.shown(target)}: is not written over; move it or take another "
                 "--out"
             )
         sha256 = hashlib.sha256(content).hexdigest()
-        entry = Entry(self._key(target), sha256, _plain(made), seen=seen or {})
+        entry = Entry(
+            self._key(target), sha256, _plain(made), seen=seen or {},
+            of=os.path.realpath(source),
+        )  # fmt: skip
         try:
             self._append(entry)
             files.write(target, content)
@@ -133,6 +162,8 @@ class Ledger:
     def _remember(self, entry: Entry) -> None:
         self._hashes.setdefault(entry.file, set()).add(entry.sha256)
         self._last[entry.file] = entry
+        names = self._made_from.setdefault(str(entry.made.get("source")), {})
+        names[entry.file] = None
 
     def _key(self, target: Path) -> str:
         return target.relative_to(self._root).as_posix()
