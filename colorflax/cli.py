@@ -77,6 +77,9 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
     except UserError as error:
         complain(error)
         sys.exit(1)
+    except BrokenPipeError:
+        complain("what read the output has ended, and so did this")
+        sys.exit(1)
     except OSError as error:
         # A full disk, a folder without permission: the machine's, not a bug's.
         complain(f"{error.filename or 'disk'}: {error.strerror or error}")

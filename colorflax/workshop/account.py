@@ -60,6 +60,16 @@ def need_report(path: Path) -> None:
 
 
 def write(report: Path, settings: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    """All rows as JSON, and the settings of them all."""
+    """All rows as JSON, and the settings of them all.
+
+    Raises:
+        UserError: they cannot be written.
+    """
     content = {"settings": settings, "files": rows}
-    files.write(report, (json.dumps(content, indent=1) + "\n").encode())
+    try:
+        files.write(report, (json.dumps(content, indent=1) + "\n").encode())
+    except OSError as error:
+        place = files.shown(report)
+        raise UserError(
+            f"--report={place}: cannot be written ({error.strerror or error})"
+        ) from None
