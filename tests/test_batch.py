@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import commands
 import compiling
@@ -17,6 +18,8 @@ from PIL import Image
 from skimage import color as oracle
 
 from colorflax import checkpoint
+from colorflax.data import photographs
+from colorflax.errors import UserError
 from colorflax.picture import read
 from colorflax.workshop import album
 from colorflax.workshop.ledger import Ledger, stamp
@@ -132,6 +135,31 @@ def test_what_is_passed_over_has_its_kind(tmp_path: Path) -> None:
     jobs = album.plan(names, out, None, Ledger(out))
     tried = [j.source.name for j in jobs if not j.skipped]
     assert tried == ["a.png", "d.png", "c"]
+
+
+def test_a_folder_that_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is done; training, which needs all, is refused."""
+    for name in ("a.png", "locked/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    out = tmp_path / "out"
+    done, failed = album.plan([str(tmp_path)], out, None, Ledger(out))
+    assert done.target == out / "a.png"
+    assert (failed.source, failed.target) == (tmp_path / "locked", None)
+    assert failed.problem == "cannot be looked into (Permission denied)"
+    assert not failed.skipped
+    with pytest.raises(UserError, match=r"locked: cannot be looked into"):
+        photographs.folder(tmp_path)
 
 
 def test_formats_and_pipes(run: Path, tmp_path: Path) -> None:

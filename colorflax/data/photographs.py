@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import operator
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, overload, runtime_checkable
@@ -146,14 +147,28 @@ def list_files(root: Path) -> list[Path]:
     return [path for path in all_files(root) if named_like_a_picture(path)]
 
 
-def all_files(root: Path) -> list[Path]:
-    """Files below `root`, hidden ones left out."""
-    return sorted(
-        path
-        for path in root.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and not path.is_dir()  # what is no file either is reported, not passed over
-    )
+def all_files(root: Path, unread: list[OSError] | None = None) -> list[Path]:
+    """Files below `root`, hidden ones left out; what is none is reported by who reads.
+
+    Args:
+        root: a folder.
+        unread: takes what is wrong with folders that cannot be read.
+
+    Raises:
+        UserError: a folder cannot be read, and there is no `unread`.
+    """
+
+    def note(error: OSError) -> None:
+        if unread is None:
+            place = files.shown(error.filename)
+            raise UserError(f"{place}: cannot be looked into ({error.strerror})")
+        unread.append(error)
+
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    return sorted(found)
 
 
 def named_like_a_picture(path: Path) -> bool:

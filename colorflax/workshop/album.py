@@ -127,7 +127,8 @@ def _found(names: Iterable[str], out: Path) -> Iterable[tuple[Path, Path | None,
                 continue
             looked = ", ".join(sorted(SUFFIXES))
             nothing = f"no photograph in it ({looked})"
-            for file in all_files(path):
+            unread: list[OSError] = []
+            for file in all_files(path, unread):
                 if ours in Path(_real(file)).parents:
                     yield file, None, OUTPUT
                 elif not named_like_a_picture(file):
@@ -135,6 +136,10 @@ def _found(names: Iterable[str], out: Path) -> Iterable[tuple[Path, Path | None,
                 else:
                     nothing = ""
                     yield file, file.relative_to(path), ""
+            for error in unread:
+                nothing = ""
+                problem = f"cannot be looked into ({error.strerror})"
+                yield Path(error.filename), None, problem
             if nothing:
                 yield path, None, nothing
         elif not path.exists() and glob.has_magic(name):
