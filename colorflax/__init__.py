@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colorflax.predict import Colorizer
 
-if sys.argv[:1] == ["-m"]:  # one of our commands begins, with seconds of imports
+_arguments = iter(sys.orig_argv if sys.argv[:1] == ["-m"] else ())
+if "-m" in _arguments and next(_arguments, "").startswith("colorflax."):
+    # One of our commands begins, with seconds of imports.
     from colorflax import signals
 
     signals.hold()

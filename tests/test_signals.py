@@ -101,12 +101,21 @@ def test_a_command_that_has_not_begun(
     assert done.returncode == code
 
 
-def test_a_library_leaves_signals_alone() -> None:
+@pytest.mark.parametrize(
+    "flags", [["-m", "theirs"], ["-mtheirs"], ["-m", "theirs.run"]]
+)
+def test_a_library_leaves_signals_alone(tmp_path: Path, flags: list[str]) -> None:
+    """Also where a package that imports it is run as a module."""
+    (tmp_path / "theirs").mkdir()
     code = "import signal, colorflax; print(signal.getsignal(signal.SIGINT))"
+    (tmp_path / "theirs/__init__.py").write_text(code)
+    for name in ("__main__", "run"):
+        (tmp_path / f"theirs/{name}.py").write_text("")
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
-    assert "default_int_handler" in done.stdout
+        [sys.executable, *flags, "colorflax.png"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+    )  # fmt: skip
+    assert "default_int_handler" in done.stdout, done.stderr
 
 
 def test_work_is_interrupted() -> None:
