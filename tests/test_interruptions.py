@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import commands
+import compiling
 import jax
 import jax.numpy as jnp
 import optax
@@ -37,7 +38,8 @@ def test_killed_runs_end_in_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("XLA_FLAGS", runs.ENV["XLA_FLAGS"])
+    for name, value in compiling.simulated(2).items():  # as runs.ENV
+        monkeypatch.setenv(name, value)
     command = [
         x for x in runs.command(photos, tmp_path) if not x.startswith("--workdir")
     ]

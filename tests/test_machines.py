@@ -50,7 +50,8 @@ def pair(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     script = str(ROOT / "tests" / "machines.py")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("XLA_FLAGS", compiling.devices(4)["XLA_FLAGS"])
+        for name, value in compiling.simulated(4).items():
+            patch.setenv(name, value)
         code = local.run([sys.executable, script, str(folder), photos], 2)
     results = pickle.loads((folder / "results.pickle").read_bytes())
     return Pair(folder, code, *results)

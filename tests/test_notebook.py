@@ -69,7 +69,8 @@ def test_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # As test_readme.py does, for what it compiles is kept.
-    monkeypatch.setenv("XLA_FLAGS", compiling.devices(2)["XLA_FLAGS"])
+    for name, value in compiling.simulated(2).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")  # which it changes
     photo = Path(photos, "0.png")
     given = {
