@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from colorflax.predict import Colorizer
 
 _arguments = iter(sys.orig_argv if sys.argv[:1] == ["-m"] else ())
-if "-m" in _arguments and next(_arguments, "").startswith("colorflax."):
+_module = next(_arguments, "") if "-m" in _arguments else ""
+if _module.startswith(("colorflax.", "launch.")) or sys.argv[0].endswith("/colorflax"):
     # One of our commands begins, with seconds of imports.
     from colorflax import signals
 

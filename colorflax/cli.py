@@ -87,9 +87,9 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
     except Stopped as stopped:
         complain(stopped)
         sys.exit(stopped.code)
-    except signals.Interrupted as interrupted:
+    except KeyboardInterrupt as interrupt:
         complain("stopped")
-        sys.exit(interrupted.code)
+        sys.exit(getattr(interrupt, "code", 130))
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

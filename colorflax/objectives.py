@@ -31,6 +31,11 @@ class Objective(Protocol):
         """Pixels of the photograph per pixel of the head."""
         ...
 
+    @property
+    def gain(self) -> float:
+        """What decoded colours are multiplied by."""
+        ...
+
     def loss(
         self, head: Float[Array, "b h_s w_s q"], ab: Float[Array, "b h w 2"]
     ) -> Float[Array, " b"]:

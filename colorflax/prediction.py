@@ -19,6 +19,9 @@ from colorflax.picture import Picture
 from colorflax.picture.pixels import Pixels
 from colorflax.resample import pool
 
+DRAWN_AT = 1.0
+"""The temperature of samples for which none is wished."""
+
 _STRIP = 1 << 20  # pixels
 
 Decoding = tuple[float, float]
@@ -86,10 +89,14 @@ class Prediction:
     ) -> Iterator[Pixels]:
         """Different colourings, the one likeliest to the network first.
 
+        They are as lively as the network takes the truth to be, so that the gain of its
+        config, which is for means, has no part in them.
+
         Args:
             n: how many.
             seed: the same one gives the same colourings.
-            temperature: as for `picture`.
+            temperature: near 0 nothing but the likeliest colours; None for 1, all of
+                them as often as the network thinks.
             saturation: as for `picture`.
             tau: as for `picture`.
 
@@ -97,7 +104,7 @@ class Prediction:
             UserError: the checkpoint states no distribution to draw from.
         """
         objective = distribution(self.objective, "samples", self.name)
-        temperature, tau = self._how(temperature, tau)
+        temperature, tau = self._how(temperature or DRAWN_AT, tau)
         tilted = dataclasses.replace(objective, tau=tau).tilted(self.head)
         logits = tilted / temperature
         rows, columns = self.rows_columns

@@ -61,8 +61,11 @@ def lines(paths: Sequence[Path]) -> tuple[dict[str, Decodings], float]:
 
     The checkpoint's own decoding is one of them where no other row is.
     """
-    found, truth = {}, 0.0
+    found: dict[str, Decodings] = {}
+    truth = 0.0
     for path in paths:
+        if path.stem in found:
+            raise UserError(f"{path}: another file is called {path.stem}; rename one")
         scores = _scores(path)
         rows = [name for name in scores if name not in (*BASELINES, "model")]
         rows = rows or ["model"]
@@ -79,9 +82,14 @@ def lines(paths: Sequence[Path]) -> tuple[dict[str, Decodings], float]:
 def _scores(path: Path) -> dict[str, Any]:
     try:
         scores: dict[str, Any] = json.loads(path.read_text())["scores"]
-        scores["grey"]["hue"]  # older files have none
+        hue = scores["grey"].get("hue", {}).get("value")
     except (OSError, ValueError, KeyError):
-        raise UserError(f"{path}: not a file that this evaluate --out wrote") from None
+        raise UserError(f"{path}: not a file that evaluate --out wrote") from None
+    if hue is None:
+        raise UserError(
+            f"{path}: no right hues in it, as in those of older versions and of "
+            "photographs without colours; evaluate again"
+        )
     return {name: x for name, x in scores.items() if " - " not in name}
 
 

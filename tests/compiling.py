@@ -20,15 +20,6 @@ def quickly() -> None:
 
 def devices(n: int) -> dict[str, str]:
     """The environment for a command, with that many simulated devices."""
-    return os.environ | simulated(n)
-
-
-def simulated(n: int) -> dict[str, str]:
-    """What of it differs."""
     given = os.environ.get("XLA_FLAGS", "")  # of two that differ the last counts
-    found = {"XLA_FLAGS": f"{given} --xla_force_host_platform_device_count={n}"}
-    # Each device has fewer threads, for which XLA splits sums otherwise: of two numbers
-    # of devices neither may find the other's programs, which JAX would let it.
-    if kept := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        found["JAX_COMPILATION_CACHE_DIR"] = os.path.join(os.path.dirname(kept), str(n))
-    return found
+    flags = f"{given} --xla_force_host_platform_device_count={n}"
+    return os.environ | {"XLA_FLAGS": flags}

@@ -22,7 +22,7 @@ os.environ["COLORFLAX_CACHE"] = _CACHE.name
 os.environ["KERAS_HOME"] = os.path.join(_CACHE.name, "keras")
 # What one test compiles the next one finds, also in another process.
 if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(_CACHE.name, "compiled", "8")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(_CACHE.name, "compiled")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 import jax

@@ -109,7 +109,7 @@ def test_files_and_sides_are_those_keras_would_have(
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
-@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["efficientnet_b0"])
 def test_pretrained_logits_are_those_of_the_network_keras_loads(
     keras: Any, name: str, keras_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

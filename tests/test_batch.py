@@ -1,5 +1,7 @@
 """A thousand scans: done once, whole or not at all, and accounted for."""
 
+import copy
+import dataclasses
 import io
 import json
 import os
@@ -20,9 +22,12 @@ from skimage import color as oracle
 from colorflax import checkpoint
 from colorflax.data import photographs
 from colorflax.errors import UserError
+from colorflax.order import Wish
 from colorflax.picture import read
+from colorflax.predict import Colorizer
 from colorflax.workshop import album
 from colorflax.workshop.ledger import Ledger, stamp
+from colorflax.workshop.studio import Studio
 
 ROOT = Path(__file__).parent.parent
 ENV = compiling.devices(1)
@@ -117,6 +122,26 @@ def test_done_once_until_something_changes(run: Path, tmp_path: Path) -> None:
     changed = times("--saturation=2")
     assert "done before" not in changed[1]
     assert "done before" in times("--saturation=2")[1]
+
+
+def test_another_gain_of_the_same_network_is_another_picture(run: Path) -> None:
+    """What is done and what a file says of itself tell the two apart."""
+    saved = checkpoint.load(run)
+    values = copy.deepcopy(saved.about["config"])
+    values["objective"]["gain"] = 0.05
+    pale = dataclasses.replace(saved, about=saved.about | {"config": values})
+    image = io.BytesIO()
+    Image.effect_noise((40, 30), 80).save(image, "PNG")
+    studios = [Studio(Colorizer(each), Wish()) for each in (saved, pale)]
+    settings = [studio.settings() for studio in studios]
+    assert settings[0] == settings[1] | {"gain": 1.0}
+    contents = [studio.one(image.getvalue(), "a.png") for studio in studios]
+    chroma = [
+        np.abs(oracle.rgb2lab(Image.open(io.BytesIO(x)))[..., 1:]).mean()
+        for x in contents
+    ]
+    assert chroma[1] < 0.5 * chroma[0]
+    assert b", gain=0.05, " in contents[1]
 
 
 def test_what_is_passed_over_has_its_kind(tmp_path: Path) -> None:
@@ -250,7 +275,15 @@ def test_a_photograph_keeps_its_place(tmp_path: Path) -> None:
     add("b.jpg", folder=more)
     assert colour(more)["b.jpg"] not in second.values()
     assert (out / "b.png").read_text() == "moved b.jpg"
-    assert len(list(out.glob("*.png"))) == 5
+    # A ledger of older versions does not say where photographs were.
+    lines = (out / ".colorflax.jsonl").read_text().splitlines()
+    older = [{k: x for k, x in json.loads(y).items() if k != "of"} for y in lines if y]
+    (out / ".colorflax.jsonl").write_text("\n".join(map(json.dumps, older)))
+    add("b.jpg", folder=tmp_path / "others")
+    assert colour(moved)["b.jpg"] == "b.png"
+    assert colour(tmp_path / "others")["b.jpg"] not in second.values()
+    assert (out / "b.png").read_text() == "moved b.jpg"
+    assert len(list(out.glob("*.png"))) == 6
 
 
 def test_a_report_takes_no_other_place(run: Path, tmp_path: Path) -> None:

@@ -105,7 +105,6 @@ def test_no_photograph_and_no_scores(vivid: Path, photos: str, tmp_path: Path) -
     assert said == "colorflax: --names=dog* fits none of 12 photographs"
     (tmp_path / "other.json").write_text("{}")
     done = commands.run("launch.curve", tmp_path / "other.json", env=runs.ENV)
-    assert (
-        "other.json: not a file that this evaluate --out wrote"
-        in commands.complaint(done)
+    assert "other.json: not a file that evaluate --out wrote" in commands.complaint(
+        done
     )

@@ -50,8 +50,7 @@ def pair(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     script = str(ROOT / "tests" / "machines.py")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
-        for name, value in compiling.simulated(4).items():
-            patch.setenv(name, value)
+        patch.setenv("XLA_FLAGS", compiling.devices(4)["XLA_FLAGS"])
         code = local.run([sys.executable, script, str(folder), photos], 2)
     results = pickle.loads((folder / "results.pickle").read_bytes())
     return Pair(folder, code, *results)

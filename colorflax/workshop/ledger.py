@@ -57,7 +57,8 @@ class Ledger:
         self._path = root / _NAME
         self._hashes: dict[str, set[str]] = {}  # that a file of ours may have
         self._last: dict[str, Entry] = {}
-        self._made_from: dict[str, dict[str, None]] = {}  # files by their source's name
+        # Files by their folder and their source's name, in their order.
+        self._made_from: dict[tuple[Path, str], dict[Path, None]] = {}
         try:
             lines = self._path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -85,11 +86,10 @@ class Ledger:
         """Where the colours of a photograph are, of `target` and that with a number."""
         stem, suffix = map(re.escape, (target.stem, target.suffix))
         alike = re.compile(rf"{stem}(-\d+)?{suffix}", re.DOTALL)
-        places = [self._root / x for x in self._made_from.get(source.name, ())]
         return [
             place
-            for place in places
-            if place.parent == target.parent and alike.fullmatch(place.name)
+            for place in self._made_from.get((target.parent, source.name), ())
+            if alike.fullmatch(place.name)
             if self._last[self._key(place)].shows(source)
         ]
 
@@ -98,7 +98,7 @@ class Ledger:
         if not os.path.lexists(target):
             return True
         last = self._last.get(self._key(target))
-        if last is not None and last.of and not last.shows(source):
+        if last is not None and not last.shows(source):
             return False
         if last is not None and last.stamp and last.stamp == stamp(target):
             return True
@@ -162,8 +162,9 @@ class Ledger:
     def _remember(self, entry: Entry) -> None:
         self._hashes.setdefault(entry.file, set()).add(entry.sha256)
         self._last[entry.file] = entry
-        names = self._made_from.setdefault(str(entry.made.get("source")), {})
-        names[entry.file] = None
+        place = self._root / entry.file
+        beside = (place.parent, str(entry.made.get("source")))
+        self._made_from.setdefault(beside, {})[place] = None
 
     def _key(self, target: Path) -> str:
         return target.relative_to(self._root).as_posix()

@@ -30,7 +30,7 @@ class Studio:
 
     def __init__(self, colorizer: Colorizer, wish: Wish):
         self.colorizer = colorizer
-        self._wish = self._granted(wish)
+        self._wish, self._decoding = self._granted(wish)
         self._sha256 = checkpoint.digest(colorizer.saved.variables)
 
     def wishing(self, wish: Wish) -> "Studio":
@@ -40,12 +40,12 @@ class Studio:
             UserError: as for a new one.
         """
         other = copy.copy(self)
-        other._wish = self._granted(wish)
+        other._wish, other._decoding = self._granted(wish)
         return other
 
     def settings(self) -> dict[str, Any]:
         """All that a written file depends on, beside its source."""
-        wish = dataclasses.asdict(self._wish)
+        wish = dataclasses.asdict(self._wish) | self._decoding
         saved = {"checkpoint": self._sha256, "step": self.colorizer.saved.step}
         return {"colorflax": __version__, **saved, **wish}
 
@@ -82,7 +82,10 @@ class Studio:
             )
         drawn = said.samples(wish.samples, wish.seed, *self._how())
         for i, pixels in enumerate(drawn if wish.samples else (), start=1):
-            what = {"sample": f"{i} of {wish.samples}", "seed": str(wish.seed)}
+            what = {
+                "sample": f"{i} of {wish.samples}", "seed": str(wish.seed), "gain": "1",
+                "temperature": f"{wish.temperature or prediction.DRAWN_AT:g}",
+            }  # fmt: skip
             yield beside(target, f"sample-{i}"), functools.partial(make, pixels, what)
         pixels = said.picture(*self._how())
         if wish.compare:
@@ -90,14 +93,18 @@ class Studio:
             yield beside(target, "compare"), both
         yield target, functools.partial(make, pixels, {})
 
-    def _granted(self, wish: Wish) -> Wish:
+    def _granted(self, wish: Wish) -> tuple[Wish, dict[str, float]]:
+        """The wish, and how heads are decoded: by it, or as the checkpoint says."""
         objective = self.colorizer.objective
         name = str(self.colorizer.saved.path)
         for what in ("samples", "confidence"):
             if getattr(wish, what):
                 prediction.distribution(objective, f"--{what}", name)
-        prediction.settle(objective, wish.temperature, wish.tau, name)
-        return wish
+        temperature, tau = prediction.settle(
+            objective, wish.temperature, wish.tau, name
+        )
+        decoding = {"temperature": temperature, "tau": tau, "gain": objective.gain}
+        return wish, decoding
 
     def _how(self) -> tuple[float | None, float, float | None]:
         return self._wish.temperature, self._wish.saturation, self._wish.tau
@@ -118,8 +125,8 @@ class Studio:
     ) -> bytes:
         metadata = picture.metadata
         if self._wish.provenance:
-            wish = dataclasses.asdict(self._wish)
-            names = ("temperature", "saturation", "tau", "size", "edges")
+            wish = dataclasses.asdict(self._wish) | self._decoding
+            names = ("temperature", "saturation", "tau", "gain", "size", "edges")
             made = Provenance(
                 software=f"colorflax {__version__}",
                 checkpoint=self._sha256,
