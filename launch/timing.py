@@ -10,12 +10,15 @@ import jax
 def interleave(
     functions: dict[str, Callable[[], object]], rounds: int
 ) -> dict[str, float]:
-    """Median seconds per call; one untimed call each, then round robin."""
-    for function in functions.values():
-        jax.block_until_ready(function())
+    """Median seconds per call, round robin.
+
+    Before each timed call is an untimed one: of it is the compilation, the first time,
+    and what caches and waiting threads of the one before cost.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
+            jax.block_until_ready(function())
             start = time.perf_counter()
             jax.block_until_ready(function())
             seconds[name].append(time.perf_counter() - start)
