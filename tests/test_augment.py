@@ -189,6 +189,10 @@ class Probe:
     def stride(self) -> int:
         return self.inner.stride
 
+    @property
+    def gain(self) -> float:
+        return self.inner.gain
+
     def decode(self, head: jax.Array) -> jax.Array:
         return self.inner.decode(head)
 
