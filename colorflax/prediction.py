@@ -104,7 +104,8 @@ class Prediction:
             UserError: the checkpoint states no distribution to draw from.
         """
         objective = distribution(self.objective, "samples", self.name)
-        temperature, tau = self._how(temperature or DRAWN_AT, tau)
+        wished = DRAWN_AT if temperature is None else temperature
+        temperature, tau = self._how(wished, tau)
         tilted = dataclasses.replace(objective, tau=tau).tilted(self.head)
         logits = tilted / temperature
         rows, columns = self.rows_columns

@@ -12,8 +12,8 @@ def interleave(
 ) -> dict[str, float]:
     """Median seconds per call, round robin.
 
-    Before each timed call is an untimed one: of it is the compilation, the first time,
-    and what caches and waiting threads of the one before cost.
+    An untimed call goes before each timed one. It pays for the compilation, and for
+    what the function before has left in caches and waiting threads.
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):

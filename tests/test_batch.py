@@ -144,6 +144,23 @@ def test_another_gain_of_the_same_network_is_another_picture(run: Path) -> None:
     assert b", gain=0.05, " in contents[1]
 
 
+def test_samples_at_another_temperature_are_others(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Also where a picture without samples would be the same."""
+    bins = runs.untrained(tmp_path_factory.mktemp("bins"), "classification")
+    colorizer = Colorizer(checkpoint.load(bins))
+    own = colorizer.objective.temperature
+    plain, wished = (
+        Studio(colorizer, Wish(temperature=t, samples=1)).settings()
+        for t in (None, own)
+    )
+    assert {k for k in plain if plain[k] != wished[k]} == {"drawn_at"}
+    grey = np.zeros((8, 8), np.uint8)
+    with pytest.raises(UserError, match="temperature=0; take more than 0"):
+        next(colorizer.look(grey).samples(1, temperature=0.0))
+
+
 def test_what_is_passed_over_has_its_kind(tmp_path: Path) -> None:
     """In a folder; the same files are tried where they are named."""
     for name in ("a.png", "b.heic", "c", "out/b.png", "out/d.png", ".e.png"):

@@ -84,7 +84,7 @@ class Studio:
         for i, pixels in enumerate(drawn if wish.samples else (), start=1):
             what = {
                 "sample": f"{i} of {wish.samples}", "seed": str(wish.seed), "gain": "1",
-                "temperature": f"{wish.temperature or prediction.DRAWN_AT:g}",
+                "temperature": f"{self._decoding['drawn_at']:g}",
             }  # fmt: skip
             yield beside(target, f"sample-{i}"), functools.partial(make, pixels, what)
         pixels = said.picture(*self._how())
@@ -103,8 +103,11 @@ class Studio:
         temperature, tau = prediction.settle(
             objective, wish.temperature, wish.tau, name
         )
-        decoding = {"temperature": temperature, "tau": tau, "gain": objective.gain}
-        return wish, decoding
+        wished = wish.temperature
+        return wish, {
+            "temperature": temperature, "tau": tau, "gain": objective.gain,
+            "drawn_at": prediction.DRAWN_AT if wished is None else wished,
+        }  # fmt: skip
 
     def _how(self) -> tuple[float | None, float, float | None]:
         return self._wish.temperature, self._wish.saturation, self._wish.tau
