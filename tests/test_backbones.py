@@ -104,8 +104,9 @@ def test_files_and_sides_are_those_keras_would_have(
         getattr(keras.applications, row.constructor)(weights="imagenet")
     url, digest = asked.value.args
     assert row.url == url
-    assert digest in ("", row.digest)
-    assert sides in ([], [row.size])
+    assert digest == ("" if name in ("mobilenet", "mobilenet_v2") else row.digest)
+    # MobileNetV3 works its side out by itself.
+    assert sides == ([] if name.startswith("mobilenet_v3") else [row.size])
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
