@@ -1,7 +1,6 @@
 """A checkpoint becomes a function from picture to coloured picture."""
 
 import dataclasses
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from colorflax import checkpoint, config, features, prediction, shipped, xla
 from colorflax.coloring import Coloring, split
 from colorflax.data.views import whole_size, whole_view
 from colorflax.errors import UserError
-from colorflax.models import winograd
 from colorflax.picture import Like, Picture, back, take
 from colorflax.prediction import Prediction
 
@@ -39,10 +37,6 @@ class Colorizer:
         self.edges = edges
         self._view = (settings.data, size)
         self._embed = embedder(saved.about["features"])
-        self._prepare: Any = lambda variables, *inputs: variables
-        if getattr(task.model, "prepares", False):
-            self._prepare = functools.partial(winograd.prepared, task.model)
-        self._variables: Any = None  # prepared for the first picture, good for all
         self._run = jax.jit(
             lambda variables, rgb, embedding: task.model.apply(
                 variables, split(rgb)[0], embedding
@@ -92,10 +86,7 @@ class Colorizer:
         padding = ((0, bucket(h) - h), (0, bucket(w) - w), (0, 0))
         rgb = np.pad(seen, padding, mode="edge")[None]
         embedding = self._embed(small) if self._embed else None
-        if self._variables is None:
-            L = np.zeros((*rgb.shape[:3], 1), np.float32)
-            self._variables = self._prepare(self.saved.variables, L, embedding)
-        head = self._run(self._variables, rgb, embedding)
+        head = self._run(self.saved.variables, rgb, embedding)
         return Prediction(
             name=str(self.saved.path),
             objective=self.objective,

@@ -17,7 +17,6 @@ import numpy as np
 
 from colorflax import xla
 from colorflax.errors import UserError
-from colorflax.models import winograd
 from colorflax.models.zhang import Zhang
 from launch.timing import interleave, report
 from launch.torch_networks import zhang
@@ -35,7 +34,6 @@ def bench_zhang(rounds: int) -> None:
     model = Zhang(channels=313)
     small = np.zeros((1, 8, 8, 1), np.float32)
     variables = jax.jit(model.init)(jax.random.key(0), small)
-    variables = winograd.prepared(model, variables, small)  # as `predict` does
     forward = jax.jit(model.apply, compiler_options=xla.options())
     plain, last = zhang().eval(), zhang().eval().to(memory_format=torch.channels_last)
 

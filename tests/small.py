@@ -7,6 +7,7 @@ import jax
 from flax import linen as nn
 
 from colorflax import config
+from colorflax.models import winograd
 from colorflax.tasks import Colorization
 from configs import fusion
 
@@ -28,7 +29,7 @@ class Line(nn.Module):
 
 
 class Small(nn.Module):
-    """An embedding, and statistics of the batch."""
+    """An embedding, statistics of the batch, and a convolution by Winograd's method."""
 
     channels: int
     stride: int
@@ -49,7 +50,15 @@ class Small(nn.Module):
         x = nn.BatchNorm(not train, axis_name=axis if train else None)(x)
         if embedding is not None:
             x = x + nn.Dense(8, name="fuse")(embedding)[:, None, None, :]
-        return nn.Conv(self.channels, (3, 3), name="head")(nn.relu(x))
+        head = nn.Conv(
+            self.channels, (3, 3), name="head", conv_general_dilated=_winograd
+        )
+        return head(nn.relu(x))
+
+
+def _winograd(x: jax.Array, kernel: jax.Array, *args: Any, **how: Any) -> jax.Array:
+    # Not `conv.Conv`: that would not find so few products worth it.
+    return winograd.convolve(x, kernel)
 
 
 def small_task(words: str = "", **changes: Any) -> Colorization:

@@ -6,6 +6,7 @@ from typing import Any
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from colorflax.models.conv import Conv
 from colorflax.resample import Size, repeat
 
 
@@ -29,7 +30,7 @@ def block(
         if size is not None:
             x = repeat(x, 2, size)
         for features, stride in layers:
-            x = nn.relu(nn.Conv(features, (3, 3), stride, dtype=network.dtype)(x))
+            x = nn.relu(Conv(features, (3, 3), stride, dtype=network.dtype)(x))
         return x
 
     return (nn.remat(run) if network.remat else run)(network, x)

@@ -9,6 +9,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from colorflax.models.conv import Conv
 from colorflax.models.fuse import Fuse
 from colorflax.resample import Size, repeat
 
@@ -124,7 +125,7 @@ class _Convolutions(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_s w_s f"]:
         for features, stride in self.layers:
-            convolution = nn.Conv(
+            convolution = Conv(
                 features, (3, 3), stride, use_bias=False, dtype=self.dtype
             )
             x = nn.relu(self.norm()(convolution(x)))

@@ -8,6 +8,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from colorflax.models.conv import Conv
 from colorflax.models.fuse import Fuse
 from colorflax.resample import repeat
 
@@ -92,7 +93,7 @@ class _Residual(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_s w_s f"]:
         def conv(size: int, stride: int) -> nn.Conv:
-            return nn.Conv(
+            return Conv(
                 self.features, (size, size), stride, use_bias=False, dtype=self.dtype
             )
 

@@ -1,7 +1,6 @@
 """The network of Colorful Image Colorization (arXiv 1603.08511, figure 2)."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +8,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from colorflax.models import winograd
+from colorflax.models.conv import Conv
 from colorflax.models.double import Double
 
 _BLOCKS = (  # of each convolution: features, stride, dilation
@@ -43,7 +42,6 @@ class Zhang(nn.Module):
         remat: keep less for the way back, and compute the rest again.
     """
 
-    prepares: ClassVar[bool] = True  # see `winograd.prepared`
     channels: int
     dtype: DTypeLike = jnp.float32
     remat: bool = False
@@ -65,18 +63,15 @@ class Zhang(nn.Module):
         if embedding is not None:
             raise ValueError("Zhang takes no embedding")
         h, w = L.shape[1:3]
-        # Training would keep its transformed pictures, four times the size, for later.
-        faster = None if train else winograd.Convolve
 
         def block(
             network: Zhang, x: jax.Array, i: int, layers: Sequence[tuple[int, ...]]
         ) -> jax.Array:
             for j, (features, stride, dilation) in enumerate(layers, 1):
                 # Symmetric at stride 2 too, where SAME would pad one side only.
-                x = nn.Conv(
+                x = Conv(
                     features, (3, 3), stride, padding=dilation,
                     kernel_dilation=dilation, kernel_init=_HE, dtype=network.dtype,
-                    conv_general_dilated_cls=faster if stride == 1 and i > 1 else None,
                     name=f"conv{i}_{j}",
                 )(x)  # fmt: skip
                 x = nn.relu(x)
@@ -90,9 +85,9 @@ class Zhang(nn.Module):
             double = Double(256, kernel_init=_HE, dtype=network.dtype, name="conv8_1")
             x = nn.relu(double(x))
             for j in (2, 3):
-                x = nn.Conv(
+                x = Conv(
                     256, (3, 3), padding=1, kernel_init=_HE, dtype=network.dtype,
-                    conv_general_dilated_cls=faster, name=f"conv8_{j}",
+                    name=f"conv8_{j}",
                 )(x)  # fmt: skip
                 x = nn.relu(x)
             return x
