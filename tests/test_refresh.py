@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import NoReturn
 
 import jobs
 import pytest
@@ -84,6 +85,23 @@ def test_a_refresh_that_was_stopped_goes_on(tmp_path: Path) -> None:
         path.unlink()
     assert run.run(again)
     assert jobs.contents(out) == expected
+
+
+def test_a_plan_without_records_binds_nobody(tmp_path: Path) -> None:
+    """Its first run got no further; what was wrong is mended, and more is changed."""
+    folder, out = jobs.folder(tmp_path / "in", 3), tmp_path / "out"
+
+    def missing() -> NoReturn:
+        raise UserError("no such weights")
+
+    with pytest.raises(UserError, match="no such weights"):
+        run.run(jobs.job([str(folder)], out, embedder=missing))
+    assert (out / "progress" / "plan.json").exists()
+    (folder / "0.png").unlink()
+    jobs.picture(9).save(folder / "new.png")
+    assert run.run(jobs.job([str(folder)], out))
+    assert run.run(jobs.job([str(folder)], tmp_path / "first"))
+    assert jobs.contents(out) == jobs.contents(tmp_path / "first")
 
 
 def test_records_are_not_given_up_for_a_network(server: Server, tmp_path: Path) -> None:

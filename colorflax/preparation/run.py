@@ -1,7 +1,8 @@
 """The steps from sources to records, each of which goes on where it was stopped.
 
-Nothing depends on an earlier, stopped run until the plan is written: downloads and
-measurements are facts about files. After it, everything follows from the plan.
+Nothing depends on an earlier, stopped run until the first records are written:
+downloads and measurements are facts about files. After them, everything follows from
+the plan.
 """
 
 import json
@@ -27,7 +28,11 @@ def run(job: Job) -> bool:
         with lock.hold(job.progress / "lock", "--out"):
             sources = expand(job.names, job.out / "downloads")
             before = plan.read(job.progress / "plan.json")
-            if before is None and any(job.out.glob("records*")):
+            begun = any(job.out.glob("records*")) or (job.out / ABOUT).exists()
+            if not begun:  # no record follows from that plan: another is as good
+                before = None
+                _backbone(job).unlink(missing_ok=True)
+            if before is None and begun:
                 raise UserError(
                     f"{job.out}: holds records, but not the plan they were made by "
                     f"({job.progress}); name another --out"
