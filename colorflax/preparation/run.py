@@ -27,16 +27,16 @@ def run(job: Job) -> bool:
     try:
         with lock.hold(job.progress / "lock", "--out"):
             sources = expand(job.names, job.out / "downloads")
-            before = plan.read(job.progress / "plan.json")
             begun = any(job.out.glob("records*")) or (job.out / ABOUT).exists()
-            if not begun:  # no record follows from that plan: another is as good
-                before = None
-                _backbone(job).unlink(missing_ok=True)
-            if before is None and begun:
+            # While no record follows from a plan, another is as good.
+            before = plan.read(job.progress / "plan.json") if begun else None
+            if begun and before is None:
                 raise UserError(
                     f"{job.out}: holds records, but not the plan they were made by "
                     f"({job.progress}); name another --out"
                 )
+            if not begun:
+                _backbone(job).unlink(missing_ok=True)
             if job.refresh:
                 return _refresh(job, sources, before)
             if before is not None and (job.out / ABOUT).exists():
