@@ -97,7 +97,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
         return list(flags.FLAGS(list(argv)))
     except (AttributeError, KeyError) as error:
         # What ml_collections raises for --config.unknown=1: a quoted text in a text.
-        guess = str(error.args[0]).replace("\\n", ". ").replace("\\'", "").strip("'")
+        guess = str(error.args[0]).replace("\\n", ". ").replace("\\'", "").strip("'\"")
         complain(f"a --config flag names an unknown setting: {guess}")
     except ImportError as error:
         complain(f"the config imports what is not here: {error}; is this the clone?")

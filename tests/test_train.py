@@ -113,6 +113,7 @@ def test_prior_is_carried_also_where_nothing_is_rebalanced(
     ("flags", "message"),
     [
         (["--config.train.stepz=3"], "unknown setting: stepz"),
+        (["--config.parallel=pmap"], "unknown setting: parallel"),
         (["--config.train.steps=abc"], "--config.train.steps=abc"),
         (["--config=configs/nowhere.py"], "configs/nowhere.py"),
         (["--config=configs/fusion.py:imagnet"], "imagnet"),
