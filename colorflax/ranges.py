@@ -26,7 +26,8 @@ _WITHIN = {  # both ends included
     "objective.tau": (-10, 10), "objective.gain": (0, 10),
 }  # fmt: skip
 _BELOW = {  # from 0 on
-    "data.validation_percent": 100, "optim.beta1": 1, "optim.beta2": 1, "optim.ema": 1,
+    "data.validation_percent": 100, "model.dropout": 1, "optim.beta1": 1,
+    "optim.beta2": 1, "optim.ema": 1,
 }  # fmt: skip
 
 

@@ -18,7 +18,8 @@ _FIXED = {
     "objective.name": "the saved parameters end in that head",
     "features.": "the network was trained with those embeddings",
 }
-_LOOSE = frozenset({"model.dtype"})  # what is saved is float32 in any case
+# What is saved is float32 in any case, and knows of nothing left out.
+_LOOSE = frozenset({"model.dtype", "model.dropout"})
 # Evaluations before a change of these cannot be compared with those after it.
 _YARDSTICK = ("photographs", "data.", "train.best")
 _UNSEEN = ("data.flip", "data.augment.")  # by evaluation

@@ -6,7 +6,15 @@ import re
 
 from colorflax import backbones, ranges, splits
 from colorflax.errors import UserError
-from colorflax.settings import CLASSIFYING, STEERED, STRIDES, Config, Data, Optim
+from colorflax.settings import (
+    CLASSIFYING,
+    FORGETFUL,
+    STEERED,
+    STRIDES,
+    Config,
+    Data,
+    Optim,
+)
 
 _LABELLED = {"folders": "folder:DIR", "label": "tfds:NAME"}
 
@@ -39,6 +47,11 @@ def check(c: Config) -> None:
         c.model.name in STEERED or c.features.name == "none",
         f"config.model.name={c.model.name} takes no embedding; "
         "set --config.features.name=none",
+    )
+    _need(
+        c.model.name in FORGETFUL or c.model.dropout == 0,
+        f"config.model.name={c.model.name} leaves nothing out in training; "
+        "set --config.model.dropout=0",
     )
     _check_scenes(c)
     _need(

@@ -18,6 +18,9 @@ STEERED = frozenset({"fusion"})
 CLASSIFYING = frozenset({"iizuka"})
 """The networks that can learn to name the scene as well."""
 
+FORGETFUL = frozenset({"unet"})
+"""The networks that can leave out some of what they compute in training."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
@@ -32,6 +35,8 @@ class Model:
     # between layers, in training; parameters, statistics, head and cost are float32
     remat: bool = False  # compute again on the way back what lies inside of blocks of
     # layers, in place of keeping it: less memory, a third more operations
+    dropout: float = 0.0  # unet: share of channels, and of blocks, that training leaves
+    # out, each photograph its own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,8 @@ label: int32 (b,) where scenes are learnt, -1 for a photograph without one."""
 Numbers = dict[str, jax.Array | tuple[jax.Array, jax.Array]]
 """A number (b,) each; with a bool (b,) where it does not exist for every example."""
 
+_DROPOUT = 1  # folded into a step's key, apart from what ages photographs
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -107,9 +109,13 @@ class Colorization(Coloring):
         def cost(params: Any, piece: Batch) -> tuple[jax.Array, Any]:
             _, ab = split(piece["rgb"])
             L = augment.age(piece["rgb"], key, self.augment)
+            how: dict[str, Any] = {}
+            if getattr(self.model, "dropout", 0):
+                own = jax.random.fold_in(key, _DROPOUT)
+                how["keys"] = augment.content_keys(own, piece["rgb"])
             head, kept = self.model.apply(
                 {"params": params, **state.model_state}, L, piece.get("embedding"),
-                train=True, axis=axis, mutable=[*state.model_state, NOTES],
+                train=True, axis=axis, mutable=[*state.model_state, NOTES], **how,
             )  # fmt: skip
             model_state = dict(kept)
             notes = model_state.pop(NOTES, {})

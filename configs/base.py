@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
                 "scene_weight": 0.0,
                 "dtype": "float32",
                 "remat": False,
+                "dropout": 0.0,
             },
             "objective": {
                 "name": "regression",

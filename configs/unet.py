@@ -67,6 +67,16 @@ def _varied(config: ConfigDict) -> None:
     config.optim.learning_rate = 8e-4
 
 
+def _dropout(config: ConfigDict) -> None:
+    """Then with some of it left out at each step: by heart is not how to know them."""
+    _varied(config)
+    config.model.dropout = 0.15
+    config.data.augment.fade = 15.0
+    config.optim.cosine_steps = 6_000
+    config.train.steps = 6_000
+    config.train.eval_every = 1_000
+
+
 def _finetune(config: ConfigDict) -> None:
     _varied(config)  # for that is what the checkpoint has seen last
     config.optim.learning_rate = 3e-4
@@ -78,4 +88,9 @@ def _finetune(config: ConfigDict) -> None:
     config.train.save_every = 100
 
 
-_CHANGES = {"finetune": _finetune, "larger": _larger, "varied": _varied}
+_CHANGES = {
+    "dropout": _dropout,
+    "finetune": _finetune,
+    "larger": _larger,
+    "varied": _varied,
+}

@@ -37,6 +37,8 @@ def test_unknown_word_is_named() -> None:
         ("model.name", "resnet", r"config\.model\.name should be fusion"),
         ("features.name", "resnet", r"features\.name cannot be 'resnet'; choose "),
         ("model.stride", 3, r"stride of fusion should be 2 or 4, not 3"),
+        ("model.dropout", 0.1, r"fusion leaves nothing out .*model\.dropout=0"),
+        ("model.dropout", 1.0, r"dropout should be at least 0 and below 1, not 1"),
         ("objective.name", "classification", r"--config\.model\.stride=4"),
         ("objective.temperature", 0.0, r"temperature should be positive"),
         ("objective.rebalance", 1.5, r"rebalance should be in 0\.\.1, not 1\.5"),

@@ -9,7 +9,7 @@ import pytest
 import runs
 from PIL import Image
 
-from colorflax import assemble, checkpoint, train
+from colorflax import assemble, checkpoint, resume, train
 from colorflax.errors import UserError
 from launch import drill
 
@@ -91,6 +91,13 @@ def test_changes_of_the_state_are_refused(
         values = runs.settings(photos, **{path: value})
     with pytest.raises(UserError, match=reason):
         assemble.assemble(values, finished, allow_changes=True)
+
+
+@pytest.mark.parametrize("name", ["model.dtype", "model.dropout"])
+def test_what_the_state_does_not_know_may_change(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="by --allow_changes"):
+        resume.permit({name: "another"}, tmp_path, allow=False)
+    resume.permit({name: "another"}, tmp_path, allow=True)
 
 
 def test_another_kind_of_optimiser_does_not_fit(

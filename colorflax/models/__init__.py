@@ -2,7 +2,8 @@
 
 Every network is called as `network(L, embedding, train=..., axis=...)`. Those with
 batch normalisation use the statistics of the batch where `train` is set, over all
-devices of `axis` where that is not None, and their running averages otherwise.
+devices of `axis` where that is not None, and their running averages otherwise. Those
+with dropout also take `keys=`, one for each photograph.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ def build(settings: config.Model, channels: int) -> nn.Module:
         "fusion": lambda: Fusion(channels, stride, **how),
         "iizuka": lambda: Iizuka(channels, stride, settings.global_size, **how),
         "simple": lambda: Simple(channels, stride, **how),
-        "unet": lambda: UNet(channels, **how),
+        "unet": lambda: UNet(channels, **how, dropout=settings.dropout),
         "zhang": lambda: Zhang(channels, **how),
     }
     return networks[settings.name]()

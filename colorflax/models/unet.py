@@ -6,9 +6,10 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from colorflax.models.conv import Conv
+from colorflax.models.dropout import Dropout
 from colorflax.models.fuse import Fuse
 from colorflax.resample import repeat
 
@@ -32,11 +33,15 @@ class UNet(nn.Module):
         dtype: of the products and of what lies between them; parameters and head are
             float32.
         remat: keep less for the way back, and compute the rest again.
+        dropout: share of what training leaves out, by photograph: blocks (of which
+            then only what they were given goes on), channels of the lowest grid, and
+            numbers of the vector. The finest grid keeps all of its channels.
     """
 
     channels: int
     dtype: DTypeLike = jnp.float32
     remat: bool = False
+    dropout: float = 0.0
 
     @nn.compact
     def __call__(
@@ -46,9 +51,14 @@ class UNet(nn.Module):
         *,
         train: bool = False,
         axis: str | None = None,
+        keys: Key[Array, " b"] | None = None,
     ) -> Float[Array, "b h_4 w_4 {self.channels}"]:
-        """L in [0, 100] -> the head, at ceil(h / 4) x ceil(w / 4)."""
+        """L in [0, 100] -> the head, at ceil(h / 4) x ceil(w / 4).
+
+        `keys` decide what is left out; without them nothing is.
+        """
         del embedding  # it learns its own
+        drop = Dropout(keys, self.dropout)
         norm = functools.partial(
             nn.BatchNorm,
             use_running_average=not train,
@@ -61,7 +71,8 @@ class UNet(nn.Module):
         def blocks(name: str, x: Array, features: int, stride: int) -> Array:
             for i in range(_BLOCKS):
                 step = stride if i == 0 else 1
-                x = kind(features, step, norm, self.dtype, name=f"{name}_{i + 1}")(x)
+                block = kind(features, step, norm, self.dtype, name=f"{name}_{i + 1}")
+                x = block(x, drop.branch(x))
             return x
 
         x = L / 50 - 1
@@ -71,9 +82,11 @@ class UNet(nn.Module):
             x = blocks(f"down_{4 << n}", x, width, 2)
             seen.append(x)
         vector = nn.Dense(_VECTOR, dtype=self.dtype, name="whole_1")(x.mean((1, 2)))
-        vector = nn.Dense(_VECTOR, dtype=self.dtype, name="whole_2")(nn.relu(vector))
-        x = Fuse(_WIDTHS[-1], dtype=self.dtype, name="fuse")(x, nn.relu(vector))
-        x = nn.relu(x)
+        vector = drop.channels(nn.relu(vector))
+        vector = nn.Dense(_VECTOR, dtype=self.dtype, name="whole_2")(vector)
+        vector = drop.channels(nn.relu(vector))
+        x = drop.channels(x)
+        x = nn.relu(Fuse(_WIDTHS[-1], dtype=self.dtype, name="fuse")(x, vector))
         for n in reversed(range(len(_WIDTHS) - 1)):
             before, width = seen[n], _WIDTHS[n]
             x = nn.Dense(width, dtype=self.dtype, name=f"narrow_{4 << n}")(x)
@@ -91,7 +104,11 @@ class _Residual(nn.Module):
     dtype: DTypeLike
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_s w_s f"]:
+    def __call__(
+        self, x: Float[Array, "b h w c"], share: Float[Array, "b 1 1 1"] | None = None
+    ) -> Float[Array, "b h_s w_s f"]:
+        """`share`, where there is one, multiplies what the block adds."""
+
         def conv(size: int, stride: int) -> nn.Conv:
             return Conv(
                 self.features, (size, size), stride, use_bias=False, dtype=self.dtype
@@ -100,6 +117,8 @@ class _Residual(nn.Module):
         y = nn.relu(self.norm()(conv(3, self.stride)(x)))
         # At first the block passes on what it was given (arXiv 1706.02677).
         y = self.norm(scale_init=nn.initializers.zeros)(conv(3, 1)(y))
+        if share is not None:
+            y = y * share
         if x.shape != y.shape:
             x = self.norm()(conv(1, self.stride)(x))
         return nn.relu(x + y)
