@@ -23,6 +23,7 @@ from colorflax import (
     config,
     distributed,
     features,
+    imagenet,
     resume,
     rules,
     scenes,
@@ -74,10 +75,13 @@ def assemble(
     before = checkpoint.remembered(workdir)
     changed = resume.changes(before, settings) if before else {}
     resume.permit(changed, workdir, allow_changes)
-    begins = None
-    start = {"init_from": before and before.get("init_from")}
+    begins, begin = None, None
+    start = {name: before and before.get(name) for name in ("init_from", "encoder")}
     if init_from is not None:
         begins, start["init_from"] = warmstart.find(init_from, settings, before)
+        begin = warmstart.begin(begins)
+    elif before is None and settings.model.encoder == "imagenet":
+        begin, start["encoder"] = warmstart.from_imagenet(), imagenet.RECORD
     sides = library.find(settings.data)
     training, validation = sides
     about: dict[str, Any] = {
@@ -152,7 +156,7 @@ def assemble(
         title=f"{count}, {which}, at {settings.data.size} px",
         training_batches=lambda start: training_batches(start, share),
         evaluation_batches=evaluation_batches,
-        **({} if begins is None else {"begin": warmstart.begin(begins)}),
+        **({} if begin is None else {"begin": begin}),
     )
 
 

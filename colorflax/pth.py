@@ -11,7 +11,7 @@ import io
 import math
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,12 @@ _TYPES = {
 }  # fmt: skip
 
 Tensors = dict[str, np.ndarray]
+
+LEAVES = {
+    "kernel": "weight", "scale": "weight", "bias": "bias",
+    "mean": "running_mean", "var": "running_var",
+}  # fmt: skip
+"""What Flax calls the arrays of a layer -> what PyTorch does."""
 
 
 def read(path: Path) -> Tensors:
@@ -55,6 +61,43 @@ def read(path: Path) -> Tensors:
     ):
         raise UserError(f"{path}: refused, it holds more than named tensors")
     return dict(found)
+
+
+class Left:
+    """What is left of a state dictionary whose tensors are taken one by one."""
+
+    def __init__(self, tensors: Mapping[str, np.ndarray], where: str):
+        """`where` names the file in messages."""
+        self._left = dict(tensors)
+        self._where = where
+
+    def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The tensor of a name, as float32.
+
+        Raises:
+            UserError: it is missing, of another shape, or not finite.
+        """
+        if name not in self._left:
+            raise UserError(
+                f"{self._where}: {name} is missing; is it this network's file?"
+            )
+        array = self._left.pop(name)
+        if array.shape != shape:
+            raise UserError(
+                f"{self._where}: {name} should be {shape}, not {array.shape}"
+            )
+        if not np.isfinite(array).all():
+            raise UserError(f"{self._where}: {name} holds NaN or infinite numbers")
+        return array.astype(np.float32)
+
+    def drop(self, name: str) -> None:
+        """Do without one, if it is there."""
+        self._left.pop(name, None)
+
+    def need_none(self) -> None:
+        """Raise `UserError` if anything is left."""
+        for name in self._left:
+            raise UserError(f"{self._where}: {name} is not a part of this network")
 
 
 class _RefusedError(Exception):

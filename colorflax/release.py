@@ -90,48 +90,31 @@ def convert(weights: Mapping[str, np.ndarray], where: str) -> dict[str, Any]:
         UserError: a name is missing, unknown or of another shape, a number is not
             finite, or the last layer is not made of the 313 bin centres.
     """
-    left = dict(weights)
-
-    def take(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        if name not in left:
-            raise UserError(f"{where}: {name} is missing; is it this network's file?")
-        array = left.pop(name)
-        if array.shape != shape:
-            raise UserError(f"{where}: {name} should be {shape}, not {array.shape}")
-        if not np.isfinite(array).all():
-            raise UserError(f"{where}: {name} holds NaN or infinite numbers")
-        return array
+    left = pth.Left(weights, where)
 
     def theirs(path: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:
         *_, layer, leaf = path
-        name = f"{_place(layer)}.{_LEAVES[leaf]}"
+        name = f"{_place(layer)}.{pth.LEAVES[leaf]}"
         if leaf == "mean":  # how many batches made it says nothing more
-            left.pop(f"{_place(layer)}.num_batches_tracked", None)
+            left.drop(f"{_place(layer)}.num_batches_tracked")
         if leaf != "kernel":
-            return take(name, shape).astype(np.float32)
+            return left.take(name, shape)
         y, x, i, o = shape  # of a transposed convolution ours is (y, x, out, in)
-        return take(name, (o, i, y, x)).transpose(2, 3, 1, 0).astype(np.float32)
+        return left.take(name, (o, i, y, x)).transpose(2, 3, 1, 0)
 
     network = models.build(SETTINGS.model, bins.COUNT)
     shapes = jax.eval_shape(network.init, jax.random.key(0), np.zeros((1, 8, 8, 1)))
     variables = jax.tree_util.tree_map_with_path(
         lambda path, x: theirs(tuple(key.key for key in path), x.shape), shapes
     )
-    centres = 110 * take("model_out.weight", (2, bins.COUNT, 1, 1))[:, :, 0, 0].T
+    centres = 110 * left.take("model_out.weight", (2, bins.COUNT, 1, 1))[:, :, 0, 0].T
     if np.abs(centres - bins.CENTRES).max() > 0.01:
         raise UserError(
             f"{where}: model_out.weight is not the 313 bin centres over 110, which is "
             "what a checkpoint of colorflax decodes with"
         )
-    if left:
-        raise UserError(f"{where}: {next(iter(left))} is not a part of this network")
+    left.need_none()
     return dict(variables)
-
-
-_LEAVES = {
-    "kernel": "weight", "scale": "weight", "bias": "bias",
-    "mean": "running_mean", "var": "running_var",
-}  # fmt: skip
 
 
 def _place(layer: str) -> str:

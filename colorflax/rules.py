@@ -53,6 +53,11 @@ def check(c: Config) -> None:
         f"config.model.name={c.model.name} leaves nothing out in training; "
         "set --config.model.dropout=0",
     )
+    _need(
+        c.model.name == "lite" or c.model.encoder == "random",
+        f"config.model.name={c.model.name} has no way down that knows ImageNet; "
+        "set --config.model.encoder=random",
+    )
     _check_scenes(c)
     _need(
         c.objective.loss == "mse" or c.objective.name == "regression",

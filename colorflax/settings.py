@@ -6,6 +6,7 @@ from typing import Any, Literal
 STRIDES = {
     "fusion": (2, 4),
     "iizuka": (2, 4),
+    "lite": (4,),
     "simple": (1, 2, 4),
     "unet": (4,),
     "zhang": (4,),
@@ -18,7 +19,7 @@ STEERED = frozenset({"fusion"})
 CLASSIFYING = frozenset({"iizuka"})
 """The networks that can learn to name the scene as well."""
 
-FORGETFUL = frozenset({"unet"})
+FORGETFUL = frozenset({"lite", "unet"})
 """The networks that can leave out some of what they compute in training."""
 
 
@@ -26,7 +27,7 @@ FORGETFUL = frozenset({"unet"})
 class Model:
     """Which network, and at which stride its head stops."""
 
-    name: Literal["fusion", "iizuka", "simple", "unet", "zhang"]
+    name: Literal["fusion", "iizuka", "lite", "simple", "unet", "zhang"]
     stride: int  # pixels of the photograph per pixel of the head, see STRIDES
     global_size: int = 224  # px, iizuka: the square that its global features come from
     scene_weight: float = 0.0  # iizuka: of the cross-entropy of the scene's name, in
@@ -35,8 +36,10 @@ class Model:
     # between layers, in training; parameters, statistics, head and cost are float32
     remat: bool = False  # compute again on the way back what lies inside of blocks of
     # layers, in place of keeping it: less memory, a third more operations
-    dropout: float = 0.0  # unet: share of channels, and of blocks, that training leaves
-    # out, each photograph its own
+    dropout: float = 0.0  # lite, unet: share of channels, and of blocks, that training
+    # leaves out, each photograph its own
+    encoder: Literal["random", "imagenet"] = "random"  # lite: what its way down begins
+    # with; that of ImageNet stays as it is at strides below 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A run that begins with the network of a checkpoint in place of a random one."""
+"""A run that begins with what was trained before in place of random numbers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from colorflax import checkpoint, config, shipped
+from colorflax import checkpoint, config, imagenet, shipped
 from colorflax.errors import UserError
 
 # What decides which arrays a network has and what they mean.
@@ -69,10 +69,27 @@ def begin(saved: checkpoint.Saved) -> Callable[[Any], Any]:
                     f"this network has {want.get(name, 'none')}: {name}; take the "
                     "config that it was trained with"
                 )
-        places = jax.tree.map(lambda x: x.sharding, state)
-        return jax.tree.map(_put, state.begun_with(saved.variables), places)
+        return _begun(state, saved.variables)
 
     return start
+
+
+def from_imagenet() -> Callable[[Any], Any]:
+    """A function of a fresh state: the same with a way down that knows ImageNet.
+
+    Raises:
+        UserError: its weights are not installed.
+    """
+    tensors = imagenet.read()
+    # On the host: a step gives away the buffers of its state, each of them once.
+    return lambda state: _begun(
+        state, imagenet.join(jax.device_get(state.newest), tensors)
+    )
+
+
+def _begun(state: Any, variables: Any) -> Any:
+    places = jax.tree.map(lambda x: x.sharding, state)
+    return jax.tree.map(_put, state.begun_with(variables), places)
 
 
 def _leaves(tree: Any) -> list[Any]:

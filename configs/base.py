@@ -22,6 +22,7 @@ def get_config() -> ConfigDict:
                 "dtype": "float32",
                 "remat": False,
                 "dropout": 0.0,
+                "encoder": "random",
             },
             "objective": {
                 "name": "regression",

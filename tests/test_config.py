@@ -7,7 +7,7 @@ import pytest
 
 from colorflax import config, rules
 from colorflax.errors import UserError
-from configs import fusion, iizuka, simple, unet, zhang
+from configs import fusion, iizuka, lite, simple, unet, zhang
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def test_unknown_word_is_named() -> None:
         ("features.name", "resnet", r"features\.name cannot be 'resnet'; choose "),
         ("model.stride", 3, r"stride of fusion should be 2 or 4, not 3"),
         ("model.dropout", 0.1, r"fusion leaves nothing out .*model\.dropout=0"),
+        ("model.encoder", "imagenet", r"fusion has no way down .*encoder=random"),
         ("model.dropout", 1.0, r"dropout should be at least 0 and below 1, not 1"),
         ("objective.name", "classification", r"--config\.model\.stride=4"),
         ("objective.temperature", 0.0, r"temperature should be positive"),
@@ -87,7 +88,7 @@ def test_missing_setting_is_named() -> None:
 
 def test_every_knob_can_be_turned_on_the_command_line() -> None:
     """Flags know what a config holds: configs hold all there is."""
-    for recipe in (fusion, iizuka, simple, unet, zhang):
+    for recipe in (fusion, iizuka, lite, simple, unet, zhang):
         values = recipe.get_config()
         assert values.to_dict() == config.parse(values).to_dict()
 

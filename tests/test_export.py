@@ -23,12 +23,13 @@ from colorflax.errors import UserError
 from colorflax.exported import comparison, graph, network, program, run
 from colorflax.state import AveragedState, TrainState
 from colorflax.tasks import Colorization
-from configs import fusion, iizuka, simple, unet, zhang
+from configs import fusion, iizuka, lite, simple, unet, zhang
 
 RNG = np.random.default_rng(0)
 NETWORKS = {
     "simple": (simple, ""), "fusion": (fusion, "classification"),
     "iizuka": (iizuka, ""), "zhang": (zhang, ""), "unet": (unet, ""),
+    "lite": (lite, ""),
 }  # fmt: skip
 QUICKLY = {"xla_backend_optimization_level": 0}
 
@@ -61,7 +62,10 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for room, name in ((models.fusion, "_ENCODER"), (models.zhang, "_BLOCKS")):
         monkeypatch.setattr(room, name, thin(getattr(room, name)))
-    monkeypatch.setattr(models.unet, "_WIDTHS", (8, 12, 16))
+    for room in (models.unet, models.lite):
+        monkeypatch.setattr(room, "_WIDTHS", (8, 12, 16))
+    stages = tuple((1, *stage[1:4], 8) for stage in models.lite.STAGES)
+    monkeypatch.setattr(models.lite, "STAGES", stages)
     monkeypatch.setattr(models, "Iizuka", functools.partial(models.Iizuka, width=4))
 
 
@@ -74,7 +78,7 @@ def test_programs_say_what_the_network_says(
     _narrow(monkeypatch)
     settings = _settings(name)
     task = Colorization.build(settings, prior=None)
-    inputs = {"L": RNG.uniform(0, 100, (2, 16, 32, 1)).astype(np.float32)}
+    inputs = {"L": RNG.uniform(0, 100, (2, 32, 64, 1)).astype(np.float32)}
     record = None
     if name == "fusion":
         inputs["embedding"] = RNG.normal(size=(2, 1001)).astype(np.float32)
@@ -98,7 +102,7 @@ def test_programs_say_what_the_network_says(
     program.write(saved, short, path)
     read = export.deserialize(bytearray(path.read_bytes()))
     assert set(read.platforms) == {"cpu", "cuda", "tpu"}
-    assert [str(x) for x in read.out_avals] == ["float32[b,16*h,16*w,2]"]
+    assert [str(x) for x in read.out_avals] == ["float32[b,32*h,32*w,2]"]
     assert len(read.in_avals) == len(inputs)
 
 

@@ -28,6 +28,7 @@ FIRST = ["--config.features.weights=random"]
 LIGHT = {
     "fusion": ["--config.features.name=none", "--config.model.name=simple"],
     "iizuka": ["--config.model.global_size=16"],
+    "lite": [],
     "simple": [],
     "unet": [],
 }

@@ -17,7 +17,7 @@ Colours = Callable[..., jax.Array]
 float32 -> ab (b, h, w, 2), float32."""
 
 DTYPES = ("float32", "bfloat16")
-GRAIN = 16  # px; of other sides JAX cannot tell that a U-Net's halves fit together
+GRAIN = 32  # px; of other sides JAX cannot tell that a U-Net's halves fit together
 WIDTH = features.WIDTH  # of an embedding
 
 

@@ -15,6 +15,7 @@ from flax import linen as nn
 from colorflax import config
 from colorflax.models.fusion import Fusion
 from colorflax.models.iizuka import Iizuka
+from colorflax.models.lite import Lite
 from colorflax.models.simple import Simple
 from colorflax.models.unet import UNet
 from colorflax.models.zhang import Zhang
@@ -24,11 +25,14 @@ def build(settings: config.Model, channels: int) -> nn.Module:
     """The network that `settings` names, with `channels` channels in its head."""
     stride = settings.stride
     how: Any = {"dtype": jnp.dtype(settings.dtype), "remat": settings.remat}
+    drops = how | {"dropout": settings.dropout}
+    frozen = settings.encoder == "imagenet"
     networks: dict[str, Callable[[], nn.Module]] = {
         "fusion": lambda: Fusion(channels, stride, **how),
         "iizuka": lambda: Iizuka(channels, stride, settings.global_size, **how),
+        "lite": lambda: Lite(channels, frozen, **drops),
         "simple": lambda: Simple(channels, stride, **how),
-        "unet": lambda: UNet(channels, **how, dropout=settings.dropout),
+        "unet": lambda: UNet(channels, **drops),
         "zhang": lambda: Zhang(channels, **how),
     }
     return networks[settings.name]()

@@ -1,16 +1,15 @@
 """A U-Net of residual blocks with a vector of the whole photograph: our own network."""
 
 import functools
-from collections.abc import Callable
 
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from colorflax.models.conv import Conv
 from colorflax.models.dropout import Dropout
 from colorflax.models.fuse import Fuse
+from colorflax.models.residual import Residual
 from colorflax.resample import repeat
 
 _WIDTHS = (96, 192, 320)  # at strides 4, 8 and 16
@@ -66,7 +65,7 @@ class UNet(nn.Module):
             momentum=0.9,
             dtype=self.dtype,
         )
-        kind = nn.remat(_Residual) if self.remat and train else _Residual
+        kind = nn.remat(Residual) if self.remat and train else Residual
 
         def blocks(name: str, x: Array, features: int, stride: int) -> Array:
             for i in range(_BLOCKS):
@@ -93,32 +92,3 @@ class UNet(nn.Module):
             x = repeat(x, 2, before.shape[1:3]) + before
             x = blocks(f"up_{4 << n}", x, width, 1)
         return nn.Dense(self.channels, dtype=jnp.float32, name="head")(x)
-
-
-class _Residual(nn.Module):
-    """Two 3x3 convolutions, normalised, added to what they were given."""
-
-    features: int
-    stride: int
-    norm: Callable[..., nn.Module]
-    dtype: DTypeLike
-
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "b h w c"], share: Float[Array, "b 1 1 1"] | None = None
-    ) -> Float[Array, "b h_s w_s f"]:
-        """`share`, where there is one, multiplies what the block adds."""
-
-        def conv(size: int, stride: int) -> nn.Conv:
-            return Conv(
-                self.features, (size, size), stride, use_bias=False, dtype=self.dtype
-            )
-
-        y = nn.relu(self.norm()(conv(3, self.stride)(x)))
-        # At first the block passes on what it was given (arXiv 1706.02677).
-        y = self.norm(scale_init=nn.initializers.zeros)(conv(3, 1)(y))
-        if share is not None:
-            y = y * share
-        if x.shape != y.shape:
-            x = self.norm()(conv(1, self.stride)(x))
-        return nn.relu(x + y)
