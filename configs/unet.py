@@ -1,10 +1,10 @@
-"""A U-Net of our own: the recipe of the checkpoint that comes with colorflax.
+"""A U-Net that needs nothing pretrained: our own network before `lite`.
 
-    python -m colorflax.main --config=configs/unet.py \\
+    python -m colorflax.main --config=configs/unet.py \
         --config.data.source=folder:photos
-    python -m colorflax.main --config=configs/unet.py:larger --init_from=runs/unet \\
+    python -m colorflax.main --config=configs/unet.py:larger --init_from=runs/unet \
         --config.data.source=folder:photos
-    python -m colorflax.main --config=configs/unet.py:varied \\
+    python -m colorflax.main --config=configs/unet.py:varied \
         --init_from=runs/unet-larger --config.data.source=folder:photos
 
 Plain cross-entropy over 313 bins: it learns how likely each colour is, and how lively
@@ -16,9 +16,6 @@ mean was then 22.0% below grey after 1,000 steps, 24.9% after 2,000 and 26.6% af
 4,500; of `larger`, 27.5% after 600, 28.8% after 1,800 and 29.3% after 3,600; of
 `varied`, 29.0%, 29.8% and 30.3%: 0.0128 (ab/127)^2 where grey costs 0.0184. (The fusion
 trunk without an embedding, after 1,000 steps of half the batch: 15%.)
-
-`finetune` after a colon is for beginning with that checkpoint on photographs of one's
-own: 200 steps at a third of the learning rate.
 """
 
 from ml_collections import ConfigDict
@@ -67,30 +64,4 @@ def _varied(config: ConfigDict) -> None:
     config.optim.learning_rate = 8e-4
 
 
-def _dropout(config: ConfigDict) -> None:
-    """Then with some of it left out at each step: by heart is not how to know them."""
-    _varied(config)
-    config.model.dropout = 0.15
-    config.data.augment.fade = 15.0
-    config.optim.cosine_steps = 6_000
-    config.train.steps = 6_000
-    config.train.eval_every = 1_000
-
-
-def _finetune(config: ConfigDict) -> None:
-    _varied(config)  # for that is what the checkpoint has seen last
-    config.optim.learning_rate = 3e-4
-    config.optim.warmup_steps = 20
-    config.optim.cosine_steps = 200
-    config.train.steps = 200
-    config.train.log_every = 20
-    config.train.eval_every = 100
-    config.train.save_every = 100
-
-
-_CHANGES = {
-    "dropout": _dropout,
-    "finetune": _finetune,
-    "larger": _larger,
-    "varied": _varied,
-}
+_CHANGES = {"larger": _larger, "varied": _varied}
