@@ -1,11 +1,20 @@
 """A U-Net whose way down knows ImageNet: the recipe of the checkpoint that comes along.
 
     pip install '.[lite]'
-    python -m colorflax.main --config=configs/lite.py \\
+    python -m colorflax.main --config=configs/lite.py \
         --config.data.source=folder:photos
 
+Ten thousand photographs are few: `unet` learns them by heart before it has learnt what
+a tree is. This one begins with a classifier that has seen a million, leaves its lower
+half as it is, and leaves out a part of the rest at each step.
+
 Plain cross-entropy over 313 bins: it learns how likely each colour is, and how lively
-a picture becomes is chosen when that is decoded (`objective.gain`).
+a picture becomes is chosen when that is decoded (`objective.gain`). On 10,696
+photographs from seed 0, in an hour on two CPU cores that other work ran on too, the MSE
+of the mean on 1,149 others was 26.4% below grey after 500 steps, 29.6% after 900, 32.2%
+after 1,800, and 33.0% after 2,700 and at the end: 0.0123 (ab/127)^2 where grey costs
+0.0184. (`unet`, after 11,700 steps and four hours: 30.3%.) That run had a head start, see
+colorflax/weights/README.md.
 
 `finetune` after a colon is for beginning with that checkpoint on photographs of one's
 own: 200 steps at a lower learning rate.
