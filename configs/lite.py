@@ -13,8 +13,8 @@ a picture becomes is chosen when that is decoded (`objective.gain`). On 10,696
 photographs from seed 0, in an hour on two CPU cores that other work ran on too, the MSE
 of the mean on 1,149 others was 26.4% below grey after 500 steps, 29.6% after 900, 32.2%
 after 1,800, and 33.0% after 2,700 and at the end: 0.0123 (ab/127)^2 where grey costs
-0.0184. (`unet`, after 11,700 steps and four hours: 30.3%.) That run had a head start, see
-colorflax/weights/README.md.
+0.0184. (`unet`, after 11,700 steps and four hours: 30.3%.) That run had a head start:
+see colorflax/weights/README.md.
 
 `finetune` after a colon is for beginning with that checkpoint on photographs of one's
 own: 200 steps at a lower learning rate.
