@@ -12,7 +12,7 @@ from colorflax import checkpoint, config, predict
 from colorflax.coloring import split
 from colorflax.data.photographs import Photograph, builtin
 from colorflax.data.views import whole_view
-from colorflax.exported.network import GRAIN
+from colorflax.exported.network import grain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +46,11 @@ def inputs(saved: checkpoint.Saved) -> list[tuple[np.ndarray, ...]]:
     images = [photo.open(2 * settings.short_side) for photo in photographs()]
     views = [np.asarray(whole_view(image, settings)) for image in images]
     side = min(min(view.shape[:2]) for view in views)
+    n = grain(saved)
     batches = [views[:1], [view[:side, :side] for view in views[1:]]]
     found: list[tuple[np.ndarray, ...]] = []
     for batch, of in zip(batches, (images[:1], images[1:]), strict=True):
-        h, w = (n // GRAIN * GRAIN for n in batch[0].shape[:2])
+        h, w = (px // n * n for px in batch[0].shape[:2])
         L = _lightness(np.stack([view[:h, :w] for view in batch]))
         vectors = [np.concatenate([embed(image) for image in of])] if embed else []
         found.append((np.asarray(L), *vectors))

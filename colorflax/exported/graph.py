@@ -39,14 +39,14 @@ def need_libraries() -> None:
 
 
 def write(saved: checkpoint.Saved, variables: Any, path: Path) -> None:
-    """Write an ONNX file: any batch, and sides that `network.GRAIN` divides.
+    """Write an ONNX file: any batch, and sides that `network.grain` divides.
 
     Raises:
         UserError: the network does something that nothing here knows how to write down.
     """
     from onnx import TensorProto, helper
 
-    shapes, grain = network.arguments(saved), network.GRAIN
+    shapes, grain = network.arguments(saved), network.grain(saved)
     # Whole numbers of float32 here: `Nodes` finds out which of them are short.
     whole = jax.tree.map(lambda x: np.asarray(x, np.float32), variables)
     traced = jax.make_jaxpr(network.colours(saved, whole))(*shapes)

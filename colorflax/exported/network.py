@@ -17,7 +17,6 @@ Colours = Callable[..., jax.Array]
 float32 -> ab (b, h, w, 2), float32."""
 
 DTYPES = ("float32", "bfloat16")
-GRAIN = 32  # px; of other sides JAX cannot tell that a U-Net's halves fit together
 WIDTH = features.WIDTH  # of an embedding
 
 
@@ -30,6 +29,11 @@ def stored(variables: Any, dtype: str) -> Any:
     return jax.tree.map(
         lambda x: x.astype(kind) if x.ndim > 1 else x, jax.device_get(variables)
     )
+
+
+def grain(saved: checkpoint.Saved) -> int:
+    """px; of other sides JAX cannot tell that a U-Net's halves fit together."""
+    return 32 if saved.about["config"]["model"]["name"] == "lite" else 16
 
 
 def task(saved: checkpoint.Saved) -> Coloring:
@@ -52,8 +56,9 @@ def colours(saved: checkpoint.Saved, variables: Any) -> Colours:
 
 
 def arguments(saved: checkpoint.Saved) -> Sequence[jax.ShapeDtypeStruct]:
-    """What the function takes: any batch, and sides that `GRAIN` divides."""
-    b, h, w = export.symbolic_shape(f"b, {GRAIN}*h, {GRAIN}*w")
+    """What the function takes: any batch, and sides that `grain` divides."""
+    n = grain(saved)
+    b, h, w = export.symbolic_shape(f"b, {n}*h, {n}*w")
     shapes: list[tuple[Any, ...]] = [(b, h, w, 1)]
     if saved.about["features"] is not None:
         shapes.append((b, WIDTH))

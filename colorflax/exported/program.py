@@ -15,7 +15,7 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def write(saved: checkpoint.Saved, variables: Any, path: Path) -> None:
-    """Write what `jax.export.deserialize` reads, for sides of `network.GRAIN`."""
+    """Write what `jax.export.deserialize` reads, for sides of `network.grain`."""
     ab = jax.jit(network.colours(saved, variables))
     program = export.export(ab, platforms=PLATFORMS)(*network.arguments(saved))
     files.write(path, bytes(program.serialize()))

@@ -169,7 +169,7 @@ def _notes(
         "inputs": inputs,
         "outputs": {"ab": output},
         "type": "float32",
-        "sides": f"multiples of {network.GRAIN} px",
+        "sides": f"multiples of {network.grain(saved)} px",
         "forms": {
             form: {
                 "path": str(x.path),
