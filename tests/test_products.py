@@ -47,8 +47,10 @@ def test_product(network: str, objective: str) -> None:
     values = _config(network).get_config().to_dict()
     values["objective"]["name"] = objective
     values["model"]["stride"] = 4  # which is the only one of the classification
+    values["model"] |= {"encoder": "random", "dropout": 0.0}  # nothing is left alone
+    side = 64 if network == "lite" else 16  # more than one pixel at its lowest
     task = Colorization.build(config.parse(values), prior=None)
-    batch = {"rgb": RNG.integers(0, 256, (2, 16, 16, 3), np.uint8)}
+    batch = {"rgb": RNG.integers(0, 256, (2, side, side, 3), np.uint8)}
     if network in config.STEERED:
         batch["embedding"] = RNG.standard_normal((2, 5), np.float32)
     shapes = jax.eval_shape(task.init, jax.random.key(0), batch)
@@ -65,7 +67,7 @@ def test_product(network: str, objective: str) -> None:
     assert all(jax.tree.leaves(moved)), moved
 
     numbers, pictures = jax.eval_shape(task.eval_step, trained, batch)
-    assert pictures.shape == (2, 16, 48, 3)
+    assert pictures.shape == (2, side, 3 * side, 3)
     scores = set(task.scores)
     assert scores | {f"grey_{name}" for name in scores} <= numbers.keys()
     assert {number.shape for number in numbers.values()} == {(2,)}
