@@ -27,6 +27,7 @@ def _settings(network: str, dtype: str) -> config.Config:
     values = importlib.import_module(f"configs.{network}").get_config()
     values.features.name = "none"
     values.model.dtype = dtype
+    values.model.encoder = "random"  # nothing is frozen
     values.model.global_size = 16
     return config.parse(values)
 
