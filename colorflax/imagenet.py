@@ -23,8 +23,9 @@ RECORD = {"file": Path(FILE).name, "sha256": SHA256}
 """What checkpoints say of it."""
 
 _NORMS = {"expand_norm": "_bn0", "depthwise_norm": "_bn1", "project_norm": "_bn2"}
-_ENDS = {"stem_norm": "_bn0", "top_norm": "_bn1", "stem": "_conv_stem"}
-_ENDS["top"] = "_conv_head"
+_ENDS = {
+    "stem": "_conv_stem", "stem_norm": "_bn0", "top": "_conv_head", "top_norm": "_bn1",
+}  # fmt: skip
 _CLASSIFIER = ("_fc.weight", "_fc.bias")
 
 
@@ -67,11 +68,10 @@ def join(variables: Mapping[str, Any], tensors: pth.Tensors) -> dict[str, Any]:
         if leaf != "kernel":
             return left.take(name, x.shape)
         *yx, i, o = (1, 1, *x.shape)[-4:]
-        if layer == "stem":  # what all of R, G and B are is what L is
-            return (
-                left.take(name, (o, 3, *yx)).sum(1, keepdims=True).transpose(2, 3, 1, 0)
-            )
-        return left.take(name, (o, i, *yx)).transpose(2, 3, 1, 0).reshape(x.shape)
+        kernel = left.take(name, (o, 3 if layer == "stem" else i, *yx))
+        if layer == "stem":  # L is what R is, and G, and B
+            kernel = kernel.sum(1, keepdims=True)
+        return kernel.transpose(2, 3, 1, 0).reshape(x.shape)
 
     joined = jax.tree_util.tree_map_with_path(theirs, dict(variables))
     for name in _CLASSIFIER:
