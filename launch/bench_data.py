@@ -32,7 +32,9 @@ from colorflax.tasks import Colorization
 from configs import fusion
 
 _PHOTOS = flags.DEFINE_string(
-    "photos", None, "colorize, data, edges: a folder; built-in photographs if not given"
+    "photos",
+    None,
+    "colorize, data, edges, platforms: a folder; else built-in photographs",
 )
 _RECORDS = flags.DEFINE_string(
     "records", None, "data: the same photographs as colorflax.prepare packed them"

@@ -17,7 +17,9 @@ from PIL import Image
 from colorflax import color, guided
 from colorflax.data import photographs
 
-_MOST = flags.DEFINE_integer("most", 100, "colorize, edges: photographs at most", 1)
+_MOST = flags.DEFINE_integer(
+    "most", 100, "colorize, edges, platforms: photographs at most", 1
+)
 _SIDE = 1024  # px, to which the long side of larger ones is shrunk
 _FACTORS = (4, 8, 16)
 _PEAK = 255.0  # of ab, as metrics.ab_psnr has it
