@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,23 @@ def test_batches_do_not_depend_on_threads_workers_or_restarts(tmp_path: Path) ->
     np.testing.assert_array_equal(resumed, straight[4:])
     other_seed = _take(_training(photos, seed=4), 1)
     assert not np.array_equal(other_seed[0], straight[0])
+
+
+def test_as_many_threads_decode_as_are_wanted(tmp_path: Path) -> None:
+    """Of which grain takes no more than batches that it may hold ready."""
+    photos, threads = _folder(tmp_path, 7), 6
+    meet = threading.Barrier(threads, timeout=30)
+
+    class Meeting:
+        def read(self, row: int) -> photographs.Content:
+            meet.wait()  # for the others, or `BrokenBarrierError`
+            return photos.source.read(row)
+
+    met = dataclasses.replace(photos, source=Meeting())
+    settings = dataclasses.replace(SETTINGS, threads=threads)
+    batches = pipeline.training_batches(met, None, settings, seed=0, batch_size=1)
+    assert len(_take(batches, threads)) == threads
+    meet.abort()  # who reads ahead waits no longer
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])

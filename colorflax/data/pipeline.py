@@ -23,6 +23,7 @@ Embeddings = np.ndarray | Literal["stored"] | None
 
 Labels = np.ndarray | None
 
+_AHEAD = 4  # batches, at least
 _FOREVER = 2**32  # passes; grain's own endless repeat overflows at a batch of one
 
 
@@ -120,7 +121,11 @@ def _read(
     labels: Labels,
     settings: config.Data,
 ) -> Iterator[HostBatch]:
-    options = grain.ReadOptions(num_threads=settings.threads, prefetch_buffer_size=4)
+    # A thread works at one batch: no more of them than batches that are wanted ahead.
+    ahead = max(_AHEAD, settings.threads)
+    options = grain.ReadOptions(
+        num_threads=settings.threads, prefetch_buffer_size=ahead
+    )
     reader = batches.to_iter_dataset(options)
     if settings.workers:
         reader = reader.mp_prefetch(grain.MultiprocessingOptions(settings.workers))
