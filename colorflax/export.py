@@ -1,7 +1,7 @@
 """A network alone: python -m colorflax.export --checkpoint=RUN --out=DIR.
 
 As a small checkpoint, as StableHLO and as ONNX, each measured against the checkpoint on
-photographs before anything is left in DIR.
+photographs before anything is left in DIR. Several --checkpoint become their mean.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from absl import flags
 from colorflax import cli, exported, files, shipped
 from colorflax.errors import UserError
 
-_CHECKPOINT = flags.DEFINE_string(
+_CHECKPOINT = flags.DEFINE_multi_string(
     "checkpoint", None, "folder of a run, or one checkpoint in it; `default` is the "
-    "one that comes with colorflax", required=True,
+    "one that comes with colorflax; several times: the mean of runs that began with "
+    "the same network", required=True,
 )  # fmt: skip
 _OUT = flags.DEFINE_string("out", None, "folder, made by this", required=True)
 _DTYPE = flags.DEFINE_enum(
@@ -35,13 +36,14 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
     out = files.local(_OUT.value)
-    saved = shipped.load(_CHECKPOINT.value)
+    saved = exported.mean([shipped.load(name) for name in _CHECKPOINT.value])
     flag = {"temperature": _TEMPERATURE, "tau": _TAU, "gain": _GAIN}
     wishes = {name: each.value for name, each in flag.items()}
     decoding = {name: x for name, x in wishes.items() if x is not None}
     done = exported.export(saved, out, _DTYPE.value, _FORMATS.value, decoding)
     bound = exported.BOUNDS[_DTYPE.value]
-    print(f"{files.shown(saved.path)}: {_megabytes(exported.size(saved.path))}")
+    others = f" and {n - 1} more" if (n := len(_CHECKPOINT.value)) > 1 else ""
+    print(f"{files.shown(saved.path)}{others}: {_megabytes(exported.size(saved.path))}")
     for form in done.values():
         print(
             f"{files.shown(out / form.path)}: {_megabytes(form.size)}; ab differs by "

@@ -49,7 +49,23 @@ def get_config(words: str = "") -> ConfigDict:
     config.train.log_every = 50
     config.train.eval_every = 900
     config.train.save_every = 250
-    return base.changed(config, words, {"finetune": _finetune})
+    return base.changed(config, words, {"finetune": _finetune, "larger": _larger})
+
+
+def _larger(config: ConfigDict) -> None:
+    """Then nearly whole photographs, as large as those that it will colour."""
+    config.model.dropout = 0.25
+    config.data.short_side = 144
+    config.data.size = 144
+    config.data.scale_jitter = 1.11
+    config.optim.learning_rate = 2e-4
+    config.optim.warmup_steps = 50
+    config.optim.cosine_steps = 2_200
+    config.optim.ema = 0.995
+    config.train.batch_size = 16
+    config.train.steps = 2_200
+    config.train.eval_every = 1_100
+    config.train.save_every = 200
 
 
 def _finetune(config: ConfigDict) -> None:

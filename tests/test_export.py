@@ -272,3 +272,39 @@ def test_a_network_that_travels_says_no_folders() -> None:
     kept = run._travelling(saved, {}).about["config"]["objective"]
     assert kept == about["config"]["objective"]
     assert about["init_from"] == begun
+
+
+def _of(numbers: Any, began: str | None, photographs: str = "some") -> checkpoint.Saved:
+    begun = {"name": "there", "sha256": began} if began else None
+    about = {"init_from": begun, "photographs": photographs, "exported": {"by": "0"}}
+    return checkpoint.Saved(Path("runs/a/checkpoints/9"), 9, about, numbers)
+
+
+def test_the_mean_of_runs_that_began_alike() -> None:
+    """Also with what they began with; whatever their order."""
+    arrays = [
+        {"x": RNG.normal(size=(3, 2)).astype(np.float32), "y": np.float32([i])}
+        for i in range(3)
+    ]
+    start = _of(arrays[0], began="elsewhere")
+    root = checkpoint.digest(arrays[0])
+    runs = [_of(numbers, root) for numbers in arrays[1:]]
+    made = exported.mean([*runs, start])
+    for name in ("x", "y"):
+        expected = sum(numbers[name].astype(np.float64) for numbers in arrays) / 3
+        np.testing.assert_array_equal(made.variables[name], np.float32(expected))
+    again = exported.mean([start, *runs])
+    jax.tree.map(np.testing.assert_array_equal, again.variables, made.variables)
+    part = again.about["mean_of"][0]
+    assert (part["name"], part["step"], part["sha256"]) == ("a", 9, root)
+    assert "exported" not in again.about
+    assert exported.mean([start]) is start
+
+
+def test_no_mean_of_strangers() -> None:
+    numbers = {"x": np.ones((2, 2), np.float32)}
+    other = {"x": np.zeros((2, 2), np.float32)}
+    with pytest.raises(UserError, match="did not begin with the network that runs/a"):
+        exported.mean([_of(numbers, "one"), _of(other, "two")])
+    with pytest.raises(UserError, match="trained on other photographs than runs/a"):
+        exported.mean([_of(numbers, "one"), _of(other, "one", "others")])

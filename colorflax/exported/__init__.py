@@ -9,9 +9,11 @@ Imports go down this list:
     operators    what an operation of JAX is called in ONNX
     nodes        an ONNX graph that grows
     network      L and embedding -> ab, with the parameters inside
+    soup         one network in place of several that began alike
 """
 
 from colorflax.exported.network import DTYPES
 from colorflax.exported.run import BOUNDS, FORMATS, Exported, export, size
+from colorflax.exported.soup import mean
 
-__all__ = ["BOUNDS", "DTYPES", "FORMATS", "Exported", "export", "size"]
+__all__ = ["BOUNDS", "DTYPES", "FORMATS", "Exported", "export", "mean", "size"]
