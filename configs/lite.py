@@ -82,9 +82,8 @@ def _larger(config: ConfigDict) -> None:
 
 
 def _finetune(config: ConfigDict) -> None:
-    config.optim.learning_rate = 2e-4
+    _larger(config)
     config.optim.warmup_steps = 20
-    config.optim.cosine_steps = 200
     config.train.steps = 200
     config.train.log_every = 20
     config.train.eval_every = 100
