@@ -36,14 +36,15 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
     out = files.local(_OUT.value)
-    saved = exported.mean([shipped.load(name) for name in _CHECKPOINT.value])
+    each = [shipped.load(name) for name in _CHECKPOINT.value]
+    saved = exported.mean(each)
     flag = {"temperature": _TEMPERATURE, "tau": _TAU, "gain": _GAIN}
     wishes = {name: each.value for name, each in flag.items()}
     decoding = {name: x for name, x in wishes.items() if x is not None}
     done = exported.export(saved, out, _DTYPE.value, _FORMATS.value, decoding)
     bound = exported.BOUNDS[_DTYPE.value]
-    others = f" and {n - 1} more" if (n := len(_CHECKPOINT.value)) > 1 else ""
-    print(f"{files.shown(saved.path)}{others}: {_megabytes(exported.size(saved.path))}")
+    for one in each:
+        print(f"{files.shown(one.path)}: {_megabytes(exported.size(one.path))}")
     for form in done.values():
         print(
             f"{files.shown(out / form.path)}: {_megabytes(form.size)}; ab differs by "

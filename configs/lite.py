@@ -24,10 +24,10 @@ is what comes along:
     python -m colorflax.export --checkpoint=runs/one --checkpoint=runs/two \
         --checkpoint=runs/three --out=mean --dtype=bfloat16 --temperature=0.8 --gain=1.5
 
-Eight minutes each. Of squares of 144 px, where grey costs 0.01787, the network before
-came to 0.01183 (33.8% below), seeds 1 to 4 to 0.01164, 0.01177, 0.01176 and 0.01178,
-and the mean of these, of one that ran 2,200 steps with a cosine (0.01180), and of the
-network before to 0.01159: 35.1%. More steps alone gained nothing.
+Eight to ten minutes each. Of squares of 144 px, where grey costs 0.01787, the network
+before came to 0.01183 (33.8% below), seeds 1 to 4 to 0.01164, 0.01177, 0.01176 and
+0.01178, and the mean of these, of one that ran 2,200 steps with a cosine (0.01180),
+and of the network before to 0.01159: 35.1%. More steps alone gained nothing.
 
 `finetune` after a colon is for beginning with that checkpoint on photographs of one's
 own: 200 steps at a lower learning rate.
