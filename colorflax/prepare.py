@@ -18,12 +18,11 @@ import dataclasses
 import functools
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from absl import flags
 
-from colorflax import backbones, cli
+from colorflax import backbones, cli, files
 from colorflax.backbones import BACKBONES
 from colorflax.errors import UserError
 from colorflax.preparation import run as preparation
@@ -104,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
     features.check()
     job = Job(
         names=argv[1:],
-        out=Path(run.out),
+        out=files.local(run.out),
         audit_only=run.audit_only,
         refresh=run.refresh,
         threads=run.threads,

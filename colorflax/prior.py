@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from absl import flags
@@ -53,13 +52,13 @@ def main(argv: Sequence[str]) -> None:
     shares = census.shares(counts)
     buffer = io.BytesIO()
     np.save(buffer, shares)
-    files.write(Path(_OUT.value), buffer.getvalue())
+    files.write(files.local(_OUT.value), buffer.getvalue())
     print(summary(len(photos), counts))
     print(f"Train with it: --config.objective.prior={_OUT.value}")
     if _PLOT.value:
         picture = io.BytesIO()
         chart.draw(shares).save(picture, "PNG")
-        files.write(Path(_PLOT.value), picture.getvalue())
+        files.write(files.local(_PLOT.value), picture.getvalue())
         print(f"Picture: {_PLOT.value}")
 
 

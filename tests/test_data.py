@@ -213,6 +213,12 @@ def test_every_kind_of_picture_becomes_srgb(tmp_path: Path) -> None:
     deep = Image.fromarray(grey.astype(np.uint16) * 257)
     _like(save("16.png", deep), grey_rgb)
     _like(save("16.tif", deep), grey_rgb)
+    for white in (1, 255, 65535):  # and a little more, as from a resampling
+        real = grey.astype(np.float32) / 255
+        real[0, :2] = (1, 1.1)
+        seen = grey_rgb.copy()
+        seen[0, :2] = 255
+        _like(save("float.tif", Image.fromarray(white * real)), seen)
     _like(save("bit.png", Image.fromarray(grey > 99)), (grey_rgb > 99) * 255)
     palette = image.quantize(64)
     _like(save("palette.png", palette), np.asarray(palette.convert("RGB"), int))

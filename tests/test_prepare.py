@@ -16,6 +16,7 @@ import commands
 import jobs
 import pytest
 import web
+from encoded import saved
 from PIL import Image
 
 from colorflax import lock
@@ -64,6 +65,20 @@ def test_bad_files_are_named_and_the_others_done(tmp_path: Path) -> None:
     kept = {row["sha256"] for row in by_file.values() if row["verdict"] == "ok"}
     assert kept == set(records.sha256)
     assert (tmp_path / "out" / "dropped.jpg").exists()
+
+
+def test_odd_files_and_names_stop_nothing(tmp_path: Path) -> None:
+    """Names that are no text, metadata that is none, and what is no file."""
+    folder = jobs.folder(tmp_path / "in", 1)
+    for i, name in enumerate((b"caf\xe9.png", b"caf\xe8.png"), start=1):
+        (folder / os.fsdecode(name)).write_bytes(saved(jobs.picture(i), "PNG"))
+    jobs.picture(3).save(folder / "exif.png", exif=b"garbagegarbage")
+    os.mkfifo(folder / "pipe.png")
+    code, _, errors = jobs.finish(folder, out=tmp_path / "out")
+    assert (code, len(errors)) == (1, 1), errors
+    assert "pipe.png: a pipe, socket or device, not a photograph" in errors[0]
+    records = Records(tmp_path / "out")
+    assert len(set(records.sha256)) == len(records) == 4
 
 
 @pytest.mark.parametrize(

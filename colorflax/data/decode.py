@@ -75,7 +75,7 @@ def opened(
     name = name or ("a picture" if isinstance(picture, bytes) else str(picture))
     try:
         if isinstance(picture, Path):
-            _need_file(picture)
+            need_file(picture)
         with quiet(), Image.open(file, formats=_FORMATS) as image:
             yield image
     except UserError:
@@ -85,8 +85,11 @@ def opened(
         raise UserError(f"{shown(name)}: {_reason(error)}") from None
 
 
-def _need_file(path: Path) -> None:
-    """Opening a pipe would wait for ever, and a device may never end."""
+def need_file(path: Path) -> None:
+    """Raise `UserError` unless it is a file.
+
+    Opening a pipe would wait for ever, and a device may never end.
+    """
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
         raise UserError(f"{shown(path)}: a folder, not a photograph")
@@ -151,7 +154,8 @@ def to_16_bit(image: Image.Image) -> UInt16[np.ndarray, "h w"]:
     values = np.nan_to_num(values.astype(np.float32))
     # Pillow widens 16-bit grey to 32 bits; there is no other integer grey in use.
     scales = (1, 255, 65535) if image.mode == "F" else (65535,)
-    peak = values.max(initial=0)
+    # What was resampled or developed may overshoot its white a little.
+    peak = values.max(initial=0) / 1.5
     full = next((scale for scale in scales if peak <= scale), scales[-1])
     values *= np.float32(65535 / full)
     return values.round().clip(0, 65535).astype(np.uint16)

@@ -9,8 +9,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from colorflax import tint
-from colorflax.data.decode import decode
+from colorflax.data.decode import decode, need_file, opened, orientation
 from colorflax.errors import UserError
+from colorflax.files import shown
 
 SCHEME = 1  # raise it when the same file would get other numbers
 
@@ -48,12 +49,15 @@ class Measured:
 
 def measure(path: Path) -> Measured:
     """Read and decode a file once."""
+    sha256 = ""
     try:
+        need_file(path)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         image = decode(path, tint.SIDE)
         width, height = _upright_size(path)
     except UserError as error:
-        return Measured(sha256=sha256, error=str(error).removeprefix(f"{path}: "))
+        reason = str(error).removeprefix(f"{shown(path)}: ")
+        return Measured(sha256=sha256, error=reason)
     except OSError as error:
         return Measured(error=error.strerror or str(error))
     scale = tint.SIDE / max(image.size)
@@ -75,9 +79,8 @@ def measure(path: Path) -> Measured:
 
 
 def _upright_size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        return image.size[::-1] if turned else image.size
+    with opened(path) as image:
+        return image.size[::-1] if orientation(image) > 4 else image.size
 
 
 def _colorfulness(rgb: UInt8[np.ndarray, "h w 3"]) -> float:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from colorflax import files
 from colorflax.data.photographs import SUFFIXES, list_files
 from colorflax.errors import UserError
 from colorflax.preparation import download
@@ -31,7 +32,7 @@ def expand(names: Sequence[str], downloads: Path) -> list[Source]:
     found: dict[Path, Source] = {}
     for name in names:
         some = False
-        for source in _expand(Path(name), downloads):
+        for source in _expand(files.local(name), downloads):
             found.setdefault(source.path.absolute(), source)
             some = True
         if not some:
@@ -45,10 +46,10 @@ def expand(names: Sequence[str], downloads: Path) -> list[Source]:
 def _expand(name: Path, downloads: Path) -> Iterator[Source]:
     if name.is_dir():
         for path in list_files(name):
-            # Bytes of a name that are no text would break every report.
-            yield Source(str(path).encode(errors="replace").decode(), path)
+            # Bytes that are no text would break every report; each has its own escape.
+            yield Source(files.shown(path), path)
     elif name.suffix.lower() in SUFFIXES:
-        yield Source(str(name), name)
+        yield Source(files.shown(name), name)
     else:
         for url in download.read_list(name):
             yield Source(url, download.place(url, downloads), url)
