@@ -17,7 +17,10 @@ def local(name: str) -> Path:
     """
     if not name or "://" in name:
         raise UserError(f"{name!r} is not a path on this machine")
-    return Path(name).expanduser()
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~someone, where there is nobody of that name: a file's
+        return Path(name)
 
 
 def cache(name: str) -> Path:

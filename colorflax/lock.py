@@ -38,6 +38,31 @@ def hold(path: Path, flag: str) -> Iterator[None]:
                 f"{path.parent}: {holder} is at work here; wait for it, or name "
                 f"another {flag}"
             ) from None
+        except OSError:  # a disk that knows no locks; there is nothing to hold
+            pass
         file.truncate(0)
         print(f"process {os.getpid()} on {socket.gethostname()}", file=file, flush=True)
         yield
+
+
+@contextlib.contextmanager
+def hold_folder(path: Path, flag: str) -> Iterator[None]:
+    """The same with a folder that is there, in which nothing stays behind.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise UserError(
+            f"{path}: another run is at work here; wait for it, or name another {flag}"
+        ) from None
+    except OSError:  # a disk that knows no locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(folder)

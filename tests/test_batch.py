@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 from skimage import color as oracle
 
-from colorflax import checkpoint
+from colorflax import checkpoint, lock
 from colorflax.data import photographs
 from colorflax.errors import UserError
 from colorflax.order import Wish
@@ -158,6 +158,42 @@ def test_samples_at_another_temperature_are_others(
     grey = np.zeros((8, 8), np.uint8)
     with pytest.raises(UserError, match="temperature=0; take more than 0"):
         next(colorizer.look(grey).samples(1, temperature=0.0))
+
+
+def test_two_at_once_are_not_let_in(run: Path, tmp_path: Path) -> None:
+    """They would write over each other's pictures of the same name."""
+    Image.new("L", (40, 30)).save(tmp_path / "a.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    with lock.hold_folder(out, "--out"):
+        done = _command(f"--checkpoint={run}", f"--out={out}", tmp_path / "a.png")
+    assert (done.returncode, list(out.iterdir())) == (1, [])
+    assert done.stderr == (
+        f"colorflax: {out}: another run is at work here; wait for it, or name another "
+        "--out\n"
+    )
+
+
+def test_a_name_that_cannot_be_looked_at_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    out, names = tmp_path / "out", ["x" * 300 + ".jpg", str(tmp_path / "a.png")]
+    long, good = album.plan(names, out, None, Ledger(out))
+    assert (long.target, good.target) == (None, out / "a.png")
+    assert long.problem == "cannot be looked at (File name too long)"
+
+
+def test_links_to_folders_are_folders(tmp_path: Path) -> None:
+    """Those in a circle too, once; what has a place of its own keeps that."""
+    for name in ("in/z/a.png", "beside/b.png", "beside/more/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "beside")
+    (tmp_path / "in" / "again").symlink_to(tmp_path / "in" / "z")
+    (tmp_path / "in" / "z" / "up").symlink_to(tmp_path / "in")
+    found = photographs.list_files(tmp_path / "in")
+    assert [path.relative_to(tmp_path / "in").as_posix() for path in found] == [
+        "linked/b.png", "linked/more/c.png", "z/a.png"
+    ]  # fmt: skip
 
 
 def test_what_is_passed_over_has_its_kind(tmp_path: Path) -> None:

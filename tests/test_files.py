@@ -31,6 +31,14 @@ def test_empty_variables_count_as_unset(
     assert files.cache("room") == tmp_path / ".cache" / "colorflax" / "room"
 
 
+def test_a_tilde_may_begin_the_name_of_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/of/mine")
+    assert files.local("~/x.jpg") == Path("/of/mine/x.jpg")
+    assert files.local("~nobody of that name.jpg") == Path("~nobody of that name.jpg")
+
+
 def test_write_makes_the_folder_and_replaces_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
     for content in (b"a longer first version", b"second"):

@@ -59,3 +59,15 @@ def test_a_folder_that_cannot_be_written() -> None:
         lock.hold(Path("/proc/nowhere/lock"), "--workdir"),
     ):
         pass
+
+
+def test_a_folder_is_held_and_stays_empty(tmp_path: Path) -> None:
+    def again() -> None:
+        with lock.hold_folder(tmp_path, "--out"):
+            pass
+
+    busy = pytest.raises(UserError, match=r"another run is at work here; .* --out")
+    with lock.hold_folder(tmp_path, "--out"), busy:
+        again()
+    with lock.hold_folder(tmp_path, "--out"):
+        assert not list(tmp_path.iterdir())

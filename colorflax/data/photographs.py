@@ -148,7 +148,9 @@ def list_files(root: Path) -> list[Path]:
 
 
 def all_files(root: Path, unread: list[OSError] | None = None) -> list[Path]:
-    """Files below `root`, hidden ones left out; what is none is reported by who reads.
+    """Files below `root` and folders linked there, hidden ones left out.
+
+    What is no photograph is reported by who reads it.
 
     Args:
         root: a folder.
@@ -165,8 +167,15 @@ def all_files(root: Path, unread: list[OSError] | None = None) -> list[Path]:
         unread.append(error)
 
     found: list[Path] = []
-    for folder, folders, names in os.walk(root, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    been: set[str] = set()
+    for folder, folders, names in os.walk(root, onerror=note, followlinks=True):
+        if (place := os.path.realpath(folder)) in been:
+            folders.clear()  # links in a circle, or to what was seen
+            continue
+        been.add(place)
+        shown = (name for name in folders if not name.startswith("."))
+        # What is linked to from beside it keeps its own place.
+        folders[:] = sorted(shown, key=lambda x: os.path.islink(Path(folder, x)))
         found += [Path(folder, name) for name in names if not name.startswith(".")]
     return sorted(found)
 

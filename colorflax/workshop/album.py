@@ -116,38 +116,52 @@ def _real(path: Path) -> str:
     return os.path.realpath(path)
 
 
-def _found(names: Iterable[str], out: Path) -> Iterable[tuple[Path, Path | None, str]]:
-    """Each file, its place below `out`, or why it has none."""
+_Found = tuple[Path, Path | None, str]
+"""A file, its place below the folder for all, or why it has none."""
+
+
+def _found(names: Iterable[str], out: Path) -> Iterable[_Found]:
     ours = Path(_real(out))  # what an earlier run left inside a folder
     for name in names:
         path = files.local(name)
-        if path.is_dir():
-            if str(ours) == _real(path):
-                yield path, None, "--out is this folder itself; name another"
-                continue
-            looked = ", ".join(sorted(SUFFIXES))
-            nothing = f"no photograph in it ({looked})"
-            unread: list[OSError] = []
-            for file in all_files(path, unread):
-                if ours in Path(_real(file)).parents:
-                    yield file, None, OUTPUT
-                elif not named_like_a_picture(file):
-                    yield file, None, OTHER
-                else:
-                    nothing = ""
-                    yield file, file.relative_to(path), ""
-            for error in unread:
-                nothing = ""
-                problem = f"cannot be looked into ({error.strerror})"
-                yield Path(error.filename), None, problem
-            if nothing:
-                yield path, None, nothing
-        elif not path.exists() and glob.has_magic(name):
-            matches = [Path(x) for x in sorted(glob.glob(str(path), recursive=True))]
-            if not matches:
-                yield path, None, "no file matches"
-            for match in matches:
-                if not match.is_dir():
-                    yield match, Path(match.name), ""
+        try:
+            yield from _below(path, ours) if path.is_dir() else _matches(path, name)
+        except OSError as error:
+            yield path, None, f"cannot be looked at ({error.strerror})"
+
+
+def _below(path: Path, ours: Path) -> Iterable[_Found]:
+    """All that is in a folder."""
+    if str(ours) == _real(path):
+        yield path, None, "--out is this folder itself; name another"
+        return
+    looked = ", ".join(sorted(SUFFIXES))
+    nothing = f"no photograph in it ({looked})"
+    unread: list[OSError] = []
+    for file in all_files(path, unread):
+        if ours in Path(_real(file)).parents:
+            yield file, None, OUTPUT
+        elif not named_like_a_picture(file):
+            yield file, None, OTHER
         else:
-            yield path, Path(path.name), ""
+            nothing = ""
+            yield file, file.relative_to(path), ""
+    for error in unread:
+        nothing = ""
+        problem = f"cannot be looked into ({error.strerror})"
+        yield Path(error.filename), None, problem
+    if nothing:
+        yield path, None, nothing
+
+
+def _matches(path: Path, name: str) -> Iterable[_Found]:
+    """A file, or those that a pattern means."""
+    if path.exists() or not glob.has_magic(name):
+        yield path, Path(path.name), ""
+        return
+    matches = [Path(x) for x in sorted(glob.glob(str(path), recursive=True))]
+    if not matches:
+        yield path, None, "no file matches"
+    for match in matches:
+        if not match.is_dir():
+            yield match, Path(match.name), ""

@@ -5,7 +5,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from colorflax import paint, predict
+from colorflax import lock, paint, predict
 from colorflax.errors import UserError
 from colorflax.order import Order
 from colorflax.workshop import account, album, batch, studio
@@ -25,11 +25,13 @@ def run(order: Order) -> int:
         _need_writable(order.report.parent, "--report")
         account.need_report(order.report)
     at_work = _studio(order)
-    ledger = Ledger(order.out)
-    jobs = album.plan(order.names, order.out, order.wish.format, ledger)
-    targets = [job.target for job in jobs if job.target]
-    album.sweep([*targets, order.report] if order.report else targets)
-    return batch.colour(jobs, at_work, ledger, order.overwrite, order.report)
+    # Two at once would each take the other's names for free.
+    with lock.hold_folder(order.out, "--out"):
+        ledger = Ledger(order.out)
+        jobs = album.plan(order.names, order.out, order.wish.format, ledger)
+        targets = [job.target for job in jobs if job.target]
+        album.sweep([*targets, order.report] if order.report else targets)
+        return batch.colour(jobs, at_work, ledger, order.overwrite, order.report)
 
 
 def _studio(order: Order) -> studio.Studio:

@@ -100,6 +100,7 @@ class Studio:
         for what in ("samples", "confidence"):
             if getattr(wish, what):
                 prediction.distribution(objective, f"--{what}", name)
+        prediction.need_saturation(wish.saturation)
         temperature, tau = prediction.settle(
             objective, wish.temperature, wish.tau, name
         )
