@@ -21,7 +21,10 @@ _FORMAT = flags.DEFINE_enum(
     " what they are and all else becomes PNG",
 )  # fmt: skip
 _SIZE = flags.DEFINE_integer(
-    "size", None, "px, the short side the network sees; that of training if not given"
+    "size",
+    None,
+    "px, the short side that the network sees (the long one where it was "
+    "trained with fit=pad); that of training if not given",
 )
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", None, "of a classification: near 0 the likeliest colours, towards 1 "

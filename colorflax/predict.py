@@ -15,6 +15,7 @@ from colorflax.errors import UserError
 from colorflax.picture import Like, Picture, back, take
 from colorflax.prediction import Prediction
 
+SMALLEST = 16  # px, of a size that is asked for
 _GRAIN = 32  # px; sides of what networks see are multiples
 
 
@@ -25,11 +26,16 @@ class Colorizer:
         saved: the checkpoint it came from.
         objective: what the network's head means.
         edges: whether colours follow the edges of the picture.
+
+    Raises:
+        UserError: `size` is less than `SMALLEST`.
     """
 
     def __init__(
         self, saved: checkpoint.Saved, size: int | None = None, edges: bool = True
     ):
+        if size is not None and size < SMALLEST:
+            raise UserError(f"size={size} is too small; take at least {SMALLEST}")
         settings = config.parse(saved.about["config"])
         task = built(saved, settings)
         self.saved = saved
@@ -131,9 +137,10 @@ def need_same_backbone(fingerprint: str, record: dict[str, str]) -> None:
 
 
 def bucket(side: int) -> int:
-    """What a side is filled up to, so that few sizes compile: by at most a quarter.
+    """What a side is filled up to, so that few sizes compile.
 
-    A multiple of 32; from 256 px on only four of them between powers of two.
+    A multiple of 32; from 256 px on only four of them between powers of two, which is
+    at most a quarter more.
     """
     step = max(_GRAIN, 1 << max(0, (side - 1).bit_length() - 3))
     return -(-side // step) * step

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -152,6 +153,7 @@ class Prediction:
         return h, w
 
     def _paint(self, ab: jax.Array, saturation: float) -> Pixels:
+        need_saturation(saturation)
         enlarged = self._enlarged(ab, guide=self.edges)
         return paint(self.source.pixels, enlarged, saturation)
 
@@ -179,6 +181,12 @@ def distribution(objective: Objective, what: str, name: str) -> Classification:
     return objective
 
 
+def need_saturation(value: float) -> None:
+    """Raise `UserError` unless chroma can be multiplied by it."""
+    if not 0 <= value < math.inf:
+        raise UserError(f"saturation={value:g}; take a number from 0 on")
+
+
 def settle(
     objective: Objective, temperature: float | None, tau: float | None, name: str
 ) -> Decoding:
@@ -194,10 +202,12 @@ def settle(
         return 1.0, 0.0
     if temperature is None:
         temperature = objective.temperature
-    elif not temperature > 0:
+    elif not 0 < temperature < math.inf:
         raise UserError(f"temperature={temperature:g}; take more than 0")
     if tau is None:
         tau = objective.tau
+    elif not math.isfinite(tau):
+        raise UserError(f"tau={tau:g}; take a number, as 0 or 1")
     elif tau and objective.log_weights is None:
         raise UserError(
             f"tau={tau:g}: {name} does not say which colours are rare; take a "

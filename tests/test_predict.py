@@ -66,6 +66,8 @@ def test_the_same_kind_comes_out(bins_run: Path, tmp_path: Path) -> None:
         assert (real.shape, real.dtype) == ((40, 48, 3), dtype)
         assert 0 <= real.min() <= real.max() <= 1
         np.testing.assert_allclose(real * 255, whole, atol=0.6)
+        other = colorizer((rgb / 255).astype(np.dtype(dtype).newbyteorder(">")))
+        np.testing.assert_array_equal(other, real)
     np.testing.assert_allclose(deep / 257, whole, atol=0.6)
     grey = colorizer(rgb[..., 1])
     np.testing.assert_array_equal(colorizer(rgb[..., 1:2]), grey)
@@ -102,8 +104,11 @@ def test_temperature_and_saturation(bins_run: Path) -> None:
     for saturation in (0.0, 0.5, 2.0):
         lab = oracle.rgb2lab(paint.paint(middle, faint, saturation))
         np.testing.assert_allclose(lab[..., 1:], 8 * saturation, atol=0.05)
-    with pytest.raises(UserError, match="take more than 0"):
-        colorizer(rgb, temperature=0.0)
+    for bad in ({"temperature": 0.0}, {"tau": np.nan}, {"saturation": np.nan}):
+        with pytest.raises(UserError, match=f"{next(iter(bad))}=.*; take"):
+            colorizer(rgb, **bad)
+    with pytest.raises(UserError, match="size=0 is too small"):
+        colorflax.load(bins_run, size=0)
 
 
 def test_one_run_says_it_all(bins_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,7 @@ def _pixels(x: np.ndarray) -> Pixels:
         raise UserError(
             f"an array of shape {x.shape} is no picture; give (h, w) or (h, w, 3)"
         )
+    x = x.astype(x.dtype.newbyteorder("="), copy=False)  # FITS has the other order
     if x.dtype in (np.uint8, np.uint16):
         return x
     if x.dtype.kind != "f":
