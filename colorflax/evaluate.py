@@ -83,7 +83,8 @@ def main(argv: Sequence[str]) -> None:
     saved = None
     if _CHECKPOINT.value:
         saved = shipped.load(_CHECKPOINT.value)
-    settings = _settings(saved)
+    own = _own(saved)
+    settings = _settings(saved, own)
     model: contenders.Model = contenders.Constant(_MODEL.value)
     if network:
         assert saved is not None
@@ -94,7 +95,7 @@ def main(argv: Sequence[str]) -> None:
         batch_size=_BATCH.value, seed=_SEED.value,
     )  # fmt: skip
     scores = scoreboard.board(result, _RESAMPLES.value, _SEED.value)
-    known = _trained_on(saved, result) if network else None
+    known = _trained_on(own, result) if network else None
     print(_title(saved if network else None, settings, result, known))
     print(scoreboard.text(scores, result, _RESAMPLES.value))
     if out is not None:
@@ -105,7 +106,9 @@ def main(argv: Sequence[str]) -> None:
         print(f"All of it, and every photograph's numbers: {out}")
 
 
-def _settings(saved: checkpoint.Saved | None) -> config.Config:
+def _settings(
+    saved: checkpoint.Saved | None, own: library.Division | None
+) -> config.Config:
     """Those of the checkpoint, with the photographs that flags name."""
     values = release.SETTINGS.to_dict()
     if saved is not None:
@@ -114,12 +117,16 @@ def _settings(saved: checkpoint.Saved | None) -> config.Config:
     given = {name: flag.value for name, flag in _DATA.items() if flag.value is not None}
     if saved is None and "source" not in given:
         raise UserError("name photographs, for example --config.data.source=folder:DIR")
-    if given.get("source", values["data"]["source"]) != values["data"]["source"]:
+    same = given.get("source", "") == values["data"]["source"] and own is not None
+    if "source" in given and not same:
         # Of other photographs than the run's all are meant, unless a part is named.
+        # A folder of the same name somewhere else holds others.
         whole = {"train_split": "train", "validation_split": ""}
         values["data"] |= whole | {"validation_percent": 0.0}
     # Scenes are not judged here, and other photographs may have no names of them.
     values["data"] |= given | {"labels": "none"}
+    if values["data"]["fit"] == "pad":  # which draws no scale
+        values["data"]["scale_jitter"] = 1.0
     values["model"]["scene_weight"] = 0.0
     return config.parse(values)
 
@@ -158,15 +165,22 @@ def _numbers(flag: str) -> list[float]:
         ) from None
 
 
-def _trained_on(saved: checkpoint.Saved | None, result: contest.Result) -> int | None:
-    """How many of the photographs the run has trained on; None if it cannot be said."""
-    if saved is None or saved.about.get("photographs") in (None, "not known here"):
+def _own(saved: checkpoint.Saved | None) -> library.Division | None:
+    """The photographs of the run; None where they are not here, or not all the same."""
+    if saved is None:
         return None
     try:
-        own = library.find(config.parse(saved.about["config"]).data).training
+        found = library.find(config.parse(saved.about["config"]).data)
     except UserError:
         return None
-    seen = {digest.tobytes().hex() for digest in own.digests}
+    return found if library.fingerprint(found) == saved.about["photographs"] else None
+
+
+def _trained_on(own: library.Division | None, result: contest.Result) -> int | None:
+    """How many of the photographs the run has trained on; None if it cannot be said."""
+    if own is None:
+        return None
+    seen = {digest.tobytes().hex() for digest in own.training.digests}
     return sum(sha256 in seen for sha256 in result.photographs)
 
 
@@ -184,6 +198,8 @@ def _title(
     seen = "not known whether it trained on them"
     if known is not None:
         seen = f"trained on {known or 'none'} of them"
+    if began := saved.about.get("init_from"):
+        seen += f"; it began with {began['name']}, which may have"
     path = files.shown(saved.path)
     return f"{what}\n{view}\nmodel: {path}, step {saved.step}; {seen}\n"
 

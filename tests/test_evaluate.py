@@ -72,7 +72,8 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     square = np.zeros((1, 16, 16, 3), np.uint8)
     rare = np.exp(-np.linalg.norm(bins.CENTRES, axis=1) / 20)  # lively colours are
     about = {
-        "colorflax": "0", "config": settings, "features": None, "photographs": "12",
+        "colorflax": "0", "config": settings, "features": None,
+        "photographs": library.fingerprint(sides), "init_from": {"name": "another"},
         "prior": (rare / rare.sum()).tolist(),
     }  # fmt: skip
     checkpoints = checkpoint.Checkpoints(tmp_path / "run", about, keep=1)
@@ -84,7 +85,7 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     done = _command(run, f"--out={out}", "--temperature=0.2,1", "--tau=0.5")
     assert done.returncode == 0, done.stderr
     assert f"{len(sides.validation)} photographs of folder:" in done.stdout
-    assert "step 4; trained on none of them" in done.stdout
+    assert "step 4; trained on none of them; it began with another" in done.stdout
     written = json.loads(out.read_text())
     assert {"T=0.2", "T=1", "T=0.2 - grey", "T=1 - grey"} < written["scores"].keys()
     protocol = written["protocol"]
@@ -100,6 +101,15 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     assert "\nmodel: " in done.stdout
     assert "12 photographs of folder:" in done.stdout
     assert f"trained on {len(sides.training)} of them" in done.stdout
+    # The same words, but other photographs than it began with: nothing is known.
+    elsewhere = about | {"photographs": "of another machine"}
+    checkpoints = checkpoint.Checkpoints(tmp_path / "other", elsewhere, keep=1)
+    checkpoints.save(4, fresh.replace(step=np.int32(4)), score=None)
+    checkpoints.close()
+    other = f"--checkpoint={tmp_path / 'other'}"
+    done = _command(other, f"--config.data.source=folder:{photos}")
+    assert "12 photographs of folder:" in done.stdout, done.stderr
+    assert "not known whether it trained on them" in done.stdout
     done = _command(run, f"--out={out}", "--temperature=0.4", "--tau=0,1")
     assert done.returncode == 0, done.stderr
     written = json.loads(out.read_text())

@@ -18,6 +18,7 @@ sides are the same.
 """
 
 import dataclasses
+import hashlib
 import logging
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -87,6 +88,15 @@ def find(settings: config.Data) -> Division:
                 f"{settings.validation_percent:g} or --config.data.validation_split"
             )
     return division
+
+
+def fingerprint(sides: Division) -> str:
+    """Number and content of the photographs on both sides, as checkpoints note it."""
+    found = ""
+    for photos in sides:
+        hashes = photos.digests.tobytes().hex()
+        found += f"{len(photos)} {hashlib.sha256(hashes.encode()).hexdigest()[:16]}"
+    return found
 
 
 def _open(settings: config.Data) -> Library:

@@ -11,9 +11,10 @@ import jax
 import numpy as np
 from PIL import Image
 
-from colorflax import __version__, assemble, checkpoint, contest, files
+from colorflax import __version__, checkpoint, contest, files
 from colorflax.contest import contenders, judge
 from colorflax.contest.contenders import Model, Parts
+from colorflax.data import library
 from colorflax.data.library import Division
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
@@ -126,7 +127,7 @@ def _key(training: Training, sha256: str, sides: Division) -> str:
     of = {
         "format": _FORMAT,
         "network": sha256,
-        "photographs": assemble.fingerprint(sides),
+        "photographs": library.fingerprint(sides),
         "settings": {name: c[name] for name in ("model", "objective", "data")},
         "decodings": [training.temperatures, training.taus],
         "numbers": NUMBERS,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from colorflax import assemble, checkpoint, lock, resume, train
+from colorflax.data import library
 from colorflax.data.library import Division
 from colorflax.errors import UserError
 from colorflax.writers import say
@@ -49,7 +50,7 @@ def _need_same(training: Training, folder: Path, sides: Division) -> None:
         return
     settings = training.settings
     changed = resume.changes(before, settings)
-    if before["photographs"] != assemble.fingerprint(sides):
+    if before["photographs"] != library.fingerprint(sides):
         where = settings.data.source
         changed["photographs"] = f"the photographs of {where} changed"
     if before.get("changes"):  # by colorflax.main --allow_changes
