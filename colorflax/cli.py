@@ -14,6 +14,8 @@ from absl import logging as absl_logging
 from colorflax import files, signals
 from colorflax.errors import Stopped, UserError
 
+_FULL = "RESOURCE_EXHAUSTED"  # as XLA says it
+
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
     """`absl.app.run`, with bad flags and `UserError` as one line each.
@@ -76,6 +78,15 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
             sys.exit(main(argv))
     except UserError as error:
         complain(error)
+        sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and _FULL not in str(error):
+            raise
+        complain(
+            "the memory of this machine or its accelerator is full; take smaller "
+            "batches (--config.train.batch_size, or more --config.train.accumulate), "
+            "--config.model.remat=true, or smaller pictures"
+        )
         sys.exit(1)
     except BrokenPipeError:
         complain("what read the output has ended, and so did this")

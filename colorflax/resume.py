@@ -11,7 +11,7 @@ from colorflax.errors import UserError
 _FREE = frozenset(
     {"train.steps", "train.log_every", "train.eval_every", "train.save_every"}
     | {"train.keep", "train.parallel", "model.remat"}
-    | {"data.threads", "data.workers", "data.max_bad_percent"}
+    | {"data.threads", "data.workers", "data.max_bad_percent", "features.on_missing"}
 )
 _FIXED = {
     "model.": "the saved parameters belong to that network",
@@ -21,7 +21,11 @@ _FIXED = {
 # What is saved is float32 in any case, and knows of nothing left out.
 _LOOSE = frozenset({"model.dtype", "model.dropout"})
 # Evaluations before a change of these cannot be compared with those after it.
-_YARDSTICK = ("photographs", "data.", "train.best")
+_DECODED = ("temperature", "tau", "gain", "scale")
+_YARDSTICK = (
+    *("photographs", "data.", "train.best"),
+    *(f"objective.{name}" for name in _DECODED),
+)
 _UNSEEN = ("data.flip", "data.augment.")  # by evaluation
 
 

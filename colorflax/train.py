@@ -117,7 +117,8 @@ def train(
             if score is not None and new:
                 writers.scalars(step, {f"eval/{k}": v for k, v in numbers.items()})
                 writers.pictures(step, seen.pictures[:_SHEET_ROWS])
-            if save or (stop and fresh):
+            # What was judged is kept, for it may be the best.
+            if save or (fresh and (stop or score is not None)):
                 checkpoints.save(step, state, score)
             elif score is not None and new and step == start:
                 checkpoints.score(step, score)

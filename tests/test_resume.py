@@ -74,6 +74,19 @@ def test_changes_that_are_allowed_are_recorded(copy: Path, photos: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "moved"),
+    [
+        *(("objective.gain", 1), ("objective.temperature", 1), ("objective.tau", 1)),
+        *(("data.size", 1), ("photographs", 1), ("data.flip", 0)),
+        *(("objective.rebalance", 0), ("optim.learning_rate", 0)),
+    ],
+)
+def test_scores_are_compared_while_they_measure_the_same(name: str, moved: int) -> None:
+    before = {"changes": [], "yardstick": 3}
+    assert resume.history(before, {name: "other"})["yardstick"] == 3 + moved
+
+
+@pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
         ("model__stride", 4, "model.stride was 2 and is 4, but the saved parameters"),

@@ -75,6 +75,31 @@ def test_a_command_exits_with_the_code_of_the_signal(
 
 
 @pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: 9 bytes\nof 8")]
+)
+def test_full_memory_is_one_line(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: object) -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as raised:
+        cli._guarded(main, [])
+    assert raised.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "memory" in line
+    assert "--config.train.batch_size" in line
+
+
+def test_other_errors_are_not_hidden() -> None:
+    def main(argv: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        cli._guarded(main, [])
+
+
+@pytest.mark.parametrize(
     ("command", "number", "code"),
     [("colorize", "SIGTERM", 75), ("main", "SIGINT", 130), ("prior", "SIGUSR1", 75)],
 )

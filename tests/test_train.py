@@ -41,6 +41,15 @@ def test_best_and_newest_checkpoints_are_kept(photos: str, tmp_path: Path) -> No
     assert checkpoint.load(tmp_path).step == best
 
 
+def test_what_was_judged_is_saved(photos: str, tmp_path: Path) -> None:
+    """Also between the steps of which all are saved."""
+    settings = runs.settings(
+        photos, train__eval_every=3, train__save_every=4, train__keep=3
+    )
+    runs.finish(settings, tmp_path)
+    assert runs.steps(tmp_path) == [3, 4, 6]
+
+
 def test_the_best_is_by_the_number_that_is_named(photos: str, tmp_path: Path) -> None:
     settings = runs.settings(
         photos, train__keep=1, train__eval_every=1, train__best="within_5"

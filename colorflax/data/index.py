@@ -44,17 +44,16 @@ def read(paths: list[Path], where: str, max_bad_percent: float = 100.0) -> list[
     missing = [(p, t) for p, t in zip(paths, tokens, strict=True) if t not in known]
     if missing:
         _log.info("%s: reading %d new files", files.shown(where), len(missing))
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            for (_, token), found in zip(
-                missing, pool.map(_inspect, [p for p, _ in missing]), strict=True
-            ):
-                known[token] = found
-        # A fault may be mended without a new date: permissions, a full memory.
-        good = {t: known[t] for t in sorted(set(tokens)) if not known[t][1]}
         try:
-            files.write(remembered, json.dumps(good).encode())
-        except OSError as error:  # it only saves time
-            _log.warning("%s: cannot be remembered (%s)", where, error.strerror)
+            _inspect_all(missing, known)
+        finally:  # also what was found out until it was stopped
+            # A fault may be mended without a new date: permissions, a full memory.
+            seen = sorted({*tokens} & known.keys())
+            good = {token: known[token] for token in seen if not known[token][1]}
+            try:
+                files.write(remembered, json.dumps(good).encode())
+            except OSError as error:  # it only saves time
+                _log.warning("%s: cannot be remembered (%s)", where, error.strerror)
     entries = [
         Entry(path, known[token][0], stamp, known[token][1] or None)
         for path, token, stamp in zip(paths, tokens, stamps, strict=True)
@@ -98,6 +97,17 @@ def _stamp(path: Path) -> str:
     except OSError:
         return ""
     return f"{stat.st_size}|{stat.st_mtime_ns}"
+
+
+def _inspect_all(missing: list[tuple[Path, str]], known: dict[str, list[str]]) -> None:
+    """What is found out about each path goes into `known`, by its token, at once."""
+    pool = concurrent.futures.ThreadPoolExecutor()
+    try:
+        found = pool.map(_inspect, [path for path, _ in missing])
+        for (_, token), entry in zip(missing, found, strict=True):
+            known[token] = entry
+    finally:  # also of a signal, which should not wait for all the rest
+        pool.shutdown(cancel_futures=True)
 
 
 def _inspect(path: Path) -> list[str]:
