@@ -6,7 +6,6 @@ start that would be another run in the same folder is refused, the difference na
 unless the change is allowed.
 """
 
-import hashlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from colorflax import (
     config,
     distributed,
     features,
+    files,
     imagenet,
     resume,
     rules,
@@ -70,6 +70,7 @@ def assemble(
     Raises:
         UserError: photographs or weights cannot be had, or `workdir` holds another run.
     """
+    rules.check_training(settings)
     rules.check_devices(settings, jax.device_count(), jax.process_count())
     _check_best(settings.train.best)
     before = checkpoint.remembered(workdir)
@@ -81,13 +82,14 @@ def assemble(
         begins, start["init_from"] = warmstart.find(init_from, settings, before)
         begin = warmstart.begin(begins)
     elif before is None and settings.model.encoder == "imagenet":
-        begin, start["encoder"] = warmstart.from_imagenet(), imagenet.RECORD
+        size = settings.model.encoder_size
+        begin, start["encoder"] = warmstart.from_imagenet(size), imagenet.record(size)
     sides = library.find(settings.data)
     training, validation = sides
     about: dict[str, Any] = {
         "colorflax": __version__,
         "config": settings.to_dict(),
-        "photographs": fingerprint(sides),
+        "photographs": library.fingerprint(sides),
         **start,
     }
     if before is not None and before["photographs"] != about["photographs"]:
@@ -134,7 +136,7 @@ def assemble(
         if before is not None and not changed and "prior" in before:
             prior = np.asarray(before["prior"])
         elif settings.objective.prior:
-            prior = census.read(Path(settings.objective.prior))
+            prior = census.read(files.local(settings.objective.prior))
         else:
             views = min(_PRIOR_VIEWS, _VIEWS_OF_EACH * len(training))
             batches = -(-views // settings.train.batch_size)
@@ -224,12 +226,3 @@ def _as_before(record: dict[str, str], before: dict[str, str] | None) -> dict[st
             f"({before} then, {record} now); name another --workdir for a new run"
         )
     return record
-
-
-def fingerprint(sides: library.Division) -> str:
-    """Number and content of the photographs on both sides, as checkpoints note it."""
-    found = ""
-    for photos in sides:
-        hashes = photos.digests.tobytes().hex()
-        found += f"{len(photos)} {hashlib.sha256(hashes.encode()).hexdigest()[:16]}"
-    return found

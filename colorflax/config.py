@@ -61,7 +61,7 @@ def _value(kind: Any, value: Any, path: str) -> Any:
         return _parse(kind, value, path)
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            choices = " or ".join(get_args(kind))
+            choices = " or ".join(map(str, get_args(kind)))
             raise UserError(f"{path} should be {choices}, not {value!r}")
         return value
     if kind is float and type(value) is int:

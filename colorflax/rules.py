@@ -58,6 +58,11 @@ def check(c: Config) -> None:
         f"config.model.name={c.model.name} has no way down that knows ImageNet; "
         "set --config.model.encoder=random",
     )
+    _need(
+        c.model.name == "lite" or c.model.encoder_size == 0,
+        f"config.model.name={c.model.name} has a way down of one size; "
+        "set --config.model.encoder_size=0",
+    )
     _check_scenes(c)
     _need(
         c.objective.loss == "mse" or c.objective.name == "regression",
@@ -73,6 +78,26 @@ def check(c: Config) -> None:
         c.objective.name != "classification" or c.model.stride == 4,
         "config.objective.name=classification needs --config.model.stride=4: "
         "313 channels are carried at a quarter of the resolution",
+    )
+
+
+def check_training(c: Config) -> None:
+    """Raise `UserError` for what would train, but not as it says.
+
+    Checkpoints of such runs can be read all the same.
+    """
+    o, last = c.optim, c.train.steps
+    _need(
+        o.schedule != "cosine" or last <= o.cosine_steps,
+        f"config.train.steps={last} goes on where the learning rate is 0, after "
+        f"config.optim.cosine_steps={o.cosine_steps}; set "
+        f"--config.optim.cosine_steps={last} as well",
+    )
+    _need(
+        c.model.encoder == "random" or o.weight_decay == 0,
+        f"config.optim.weight_decay={o.weight_decay:g} would take from what "
+        "config.model.encoder=imagenet leaves as it is; set "
+        "--config.optim.weight_decay=0, or --config.model.encoder=random",
     )
 
 

@@ -40,6 +40,7 @@ class Model:
     # leaves out, each photograph its own
     encoder: Literal["random", "imagenet"] = "random"  # lite: what its way down begins
     # with; that of ImageNet stays as it is at strides below 16
+    encoder_size: Literal[0, 2] = 0  # lite: its way down is EfficientNet-Lite0 or 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

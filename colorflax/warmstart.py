@@ -12,6 +12,7 @@ from colorflax.errors import UserError
 # What decides which arrays a network has and what they mean.
 _SHAPING = (
     ("model", "name"), ("model", "stride"), ("model", "global_size"),
+    ("model", "encoder_size"),
     ("objective", "name"), ("features", "name"),
 )  # fmt: skip
 
@@ -74,13 +75,16 @@ def begin(saved: checkpoint.Saved) -> Callable[[Any], Any]:
     return start
 
 
-def from_imagenet() -> Callable[[Any], Any]:
+def from_imagenet(size: int) -> Callable[[Any], Any]:
     """A function of a fresh state: the same with a way down that knows ImageNet.
+
+    Args:
+        size: `config.model.encoder_size`.
 
     Raises:
         UserError: its weights are not installed.
     """
-    tensors = imagenet.read()
+    tensors = imagenet.read(size)
     # On the host: a step gives away the buffers of its state, each of them once.
     return lambda state: _begun(
         state, imagenet.join(jax.device_get(state.newest), tensors)

@@ -23,6 +23,7 @@ def get_config() -> ConfigDict:
                 "remat": False,
                 "dropout": 0.0,
                 "encoder": "random",
+                "encoder_size": 0,
             },
             "objective": {
                 "name": "regression",

@@ -43,6 +43,7 @@ def get_config(words: str = "") -> ConfigDict:
     config.model.name = "lite"
     config.model.stride = 4
     config.model.encoder = "imagenet"
+    config.model.encoder_size = 0
     config.model.dropout = 0.15
     config.objective.name = "classification"
     config.objective.rebalance = 1.0

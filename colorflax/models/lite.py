@@ -15,12 +15,18 @@ from colorflax.models.fuse import Fuse
 from colorflax.models.residual import Residual
 from colorflax.resample import repeat
 
-STAGES = (
-    (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),
-)  # fmt: skip
-"""Of EfficientNet-Lite0 (arXiv 1905.11946, table 1): blocks, size of their kernels,
-stride of the first, how many times wider they are inside, features."""
+STAGES = {
+    0: (
+        (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
+        (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),
+    ),
+    2: (
+        (1, 3, 1, 1, 16), (3, 3, 2, 6, 24), (3, 5, 2, 6, 48), (4, 3, 2, 6, 88),
+        (4, 5, 1, 6, 120), (5, 5, 2, 6, 208), (1, 3, 1, 6, 352),
+    ),
+}  # fmt: skip
+"""Of EfficientNet-Lite0 and 2 (arXiv 1905.11946, table 1): blocks, size of their
+kernels, stride of the first, how many times wider they are inside, features."""
 
 _STEM, _TOP = 32, 1280
 _FROZEN = 3  # stages; those below see things, those here only edges
@@ -30,7 +36,7 @@ _VECTOR = 256
 
 
 class Lite(nn.Module):
-    """Down to 1/32 as EfficientNet-Lite0 goes, and up to a quarter.
+    """Down to 1/32 as an EfficientNet-Lite goes, and up to a quarter.
 
     That network names the things in a photograph, and was made for small machines: no
     squeezing, no swish. Its last features, averaged over the photograph, are the vector
@@ -39,6 +45,7 @@ class Lite(nn.Module):
 
     Attributes:
         channels: of the head, which is linear: the objective says what it means.
+        encoder_size: of the way down, a key of `STAGES`.
         frozen: train the way down only from stride 16 on, and leave the rest of it,
             and the statistics of its norms, as they are.
         dtype: of the products and of what lies between them; parameters and head are
@@ -50,6 +57,7 @@ class Lite(nn.Module):
     """
 
     channels: int
+    encoder_size: int = 2
     frozen: bool = False
     dtype: DTypeLike = jnp.float32
     remat: bool = False
@@ -83,7 +91,8 @@ class Lite(nn.Module):
         stem = nn.Conv(_STEM, (3, 3), 2, use_bias=False, dtype=self.dtype, name="stem")
         x = nn.relu6(low(name="stem_norm")(stem(L / 50 - 1)))
         seen, stride = {}, 2
-        for s, (blocks, size, step, wider, features) in enumerate(STAGES, start=1):
+        stages = enumerate(STAGES[self.encoder_size], start=1)
+        for s, (blocks, size, step, wider, features) in stages:
             stays = self.frozen and s <= _FROZEN
             stride *= step
             for i in range(1, blocks + 1):
