@@ -4,12 +4,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorflax.errors import UserError as UserError
+
 if TYPE_CHECKING:
     from colorflax.predict import Colorizer
 
 _arguments = iter(sys.orig_argv if sys.argv[:1] == ["-m"] else ())
 _module = next(_arguments, "") if "-m" in _arguments else ""
-if _module.startswith(("colorflax.", "launch.")) or sys.argv[0].endswith("/colorflax"):
+_ours = f"{_module}.".startswith(("colorflax.", "launch."))
+if _ours or sys.argv[0].endswith("/colorflax"):
     # One of our commands begins, with seconds of imports.
     from colorflax import signals
 

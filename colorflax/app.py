@@ -1,4 +1,4 @@
-"""A page to colour photographs: python -m colorflax.app --checkpoint=RUN."""
+"""A page to colour photographs: python -m colorflax.app."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,10 @@ from colorflax.order import Wish
 from colorflax.workshop import studio
 
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "as for colorize: a run, or if not given the one that is here"
+    "checkpoint",
+    None,
+    "folder of a run, or one checkpoint in it; the one that comes with colorflax if "
+    "not given",
 )
 _PORT = flags.DEFINE_integer(
     "port", 7860, "of the page, on this machine only; 0 takes a free one", 0, 65535

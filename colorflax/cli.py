@@ -11,9 +11,10 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from colorflax import files, signals
+from colorflax import __version__, files, signals
 from colorflax.errors import Stopped, UserError
 
+_VERSION = flags.DEFINE_boolean("version", False, "print the version, and no more")
 _FULL = "RESOURCE_EXHAUSTED"  # as XLA says it
 
 
@@ -103,9 +104,24 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
         sys.exit(getattr(interrupt, "code", 130))
 
 
+def _find_configs(argv: Sequence[str]) -> None:
+    """A config imports others as `configs`, also where the clone is not the folder."""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, given, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and name == "config":
+            file = Path((value if given else following).partition(":")[0])
+            if file.is_absolute():
+                sys.path.append(str(file.parent.parent))
+
+
 def _parse(argv: Sequence[str]) -> list[str]:
+    _find_configs(argv)
     try:
-        return list(flags.FLAGS(list(argv)))
+        left = list(flags.FLAGS(list(argv)))
+        if _VERSION.value:
+            print(__version__)
+            sys.exit()
+        return left
     except (AttributeError, KeyError) as error:
         # What ml_collections raises for --config.unknown=1: a quoted text in a text.
         guess = str(error.args[0]).replace("\\n", ". ").replace("\\'", "").strip("'\"")

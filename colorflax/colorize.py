@@ -1,6 +1,11 @@
-"""Colour photographs: python -m colorflax.colorize --checkpoint=RUN PHOTO..."""
+"""Colour photographs: python -m colorflax.colorize PHOTO-OR-FOLDER...
+
+JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 and PPM; - is a picture on standard
+input, coloured to standard output.
+"""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -9,6 +14,7 @@ from colorflax.errors import UserError
 from colorflax.order import Order, Wish
 from colorflax.picture import FORMATS
 
+_PICTURES = {*FORMATS.values(), ".jpeg", ".tiff"}
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
@@ -60,11 +66,6 @@ _OVERWRITE = flags.DEFINE_boolean(
 _REPORT = flags.DEFINE_string("report", None, "JSON file: what became of each picture")
 
 
-def command() -> None:
-    """What `colorflax` in a shell runs."""
-    cli.run(main)
-
-
 def main(argv: Sequence[str]) -> int:
     """Colour every photograph named; 1 if any of them could not be."""
     names = argv[1:]
@@ -72,6 +73,11 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name at least one photograph or folder, or - for a pipe")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
+    if _OUT.value == "-" or Path(_OUT.value).suffix.lower() in _PICTURES:
+        raise UserError(
+            f"--out={_OUT.value} is a folder for what is written, not a picture; name "
+            "a folder, or colour - to standard output"
+        )
     wish = Wish(
         temperature=_TEMPERATURE.value,
         saturation=_SATURATION.value,
@@ -99,4 +105,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    command()
+    cli.run(main)

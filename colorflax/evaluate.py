@@ -47,7 +47,10 @@ _TAU = flags.DEFINE_list(
     "tau", [], "of a classification, in place of its own; several: a row for each"
 )
 _GAIN = flags.DEFINE_list(
-    "gain", [], "what decoded colours are multiplied by, in place of its own; likewise"
+    "gain",
+    [],
+    "what decoded colours are multiplied by, in place of its own; several: a "
+    "row for each",
 )
 _DECODINGS = ("temperature", "tau", "gain")
 _RESAMPLES = flags.DEFINE_integer("resamples", 2_000, "for the intervals", 100)
@@ -89,6 +92,8 @@ def main(argv: Sequence[str]) -> None:
     if network:
         assert saved is not None
         model = _network(saved, settings)
+    if own is None and saved is not None and not _DATA["source"].value:
+        _need_photographs(settings)
     sides = library.find(settings.data)
     result = contest.evaluate(
         model, sides, settings.data, _MODE.value,
@@ -174,6 +179,17 @@ def _own(saved: checkpoint.Saved | None) -> library.Division | None:
     except UserError:
         return None
     return found if library.fingerprint(found) == saved.about["photographs"] else None
+
+
+def _need_photographs(settings: config.Config) -> None:
+    """Raise `UserError` where no flag names photographs, and the run's are not here."""
+    try:
+        library.find(settings.data)
+    except UserError as error:
+        raise UserError(
+            f"the photographs of the run are not here ({error}); name some, for "
+            "example --config.data.source=folder:DIR"
+        ) from None
 
 
 def _trained_on(own: library.Division | None, result: contest.Result) -> int | None:

@@ -27,8 +27,10 @@ _FORMATS = flags.DEFINE_list(
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", None, "of a classification, for when nobody wishes for another", 1e-3
 )
-_TAU = flags.DEFINE_float("tau", None, "likewise")
-_GAIN = flags.DEFINE_float("gain", None, "likewise; what colours are multiplied by")
+_TAU = flags.DEFINE_float("tau", None, "in place of its own")
+_GAIN = flags.DEFINE_float(
+    "gain", None, "what colours are multiplied by, in place of its own"
+)
 
 
 def main(argv: Sequence[str]) -> None:

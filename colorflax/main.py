@@ -47,7 +47,10 @@ _PROCESS = flags.DEFINE_integer(
     "process", None, "which of them this is, from 0; or $JAX_PROCESS_ID", 0
 )
 _CLUSTER = flags.DEFINE_enum(
-    "cluster", None, cluster.CLUSTERS, "what JAX asks for the three above"
+    "cluster",
+    None,
+    cluster.CLUSTERS,
+    "what JAX asks for --coordinator, --processes and --process",
 )
 _PATIENCE = flags.DEFINE_integer(
     "patience", 300, "seconds to wait for the other processes", 1

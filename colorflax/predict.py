@@ -1,6 +1,7 @@
 """A checkpoint becomes a function from picture to coloured picture."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,17 @@ class Colorizer:
         )
         self._decode = prediction.decoder(task.objective)
 
+    def __repr__(self) -> str:
+        return f"Colorizer({str(self.saved.path)!r})"
+
     def __call__(
         self,
-        image: Like | list[Like],
+        image: Like | Sequence[Like],
         temperature: float | None = None,
         saturation: float = 1.0,
         tau: float | None = None,
     ) -> Any:
-        """The same picture in predicted colours; a list of them for a list.
+        """The same picture in predicted colours; a list of them for a list or tuple.
 
         Args:
             image: a path, an image of Pillow, or an array, (h, w), (h, w, 1) or
@@ -75,7 +79,7 @@ class Colorizer:
             UserError: it cannot be read, or `temperature` or `tau` has no meaning
                 here.
         """
-        if isinstance(image, list):
+        if isinstance(image, list | tuple):
             return [self(each, temperature, saturation, tau) for each in image]
         source = take(image)
         pixels = self.look(source).picture(temperature, saturation, tau)

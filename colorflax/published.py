@@ -1,7 +1,7 @@
 """The weights of Colorful Image Colorization: python -m colorflax.published --out=DIR.
 
 Downloads what the authors trained, or takes a file, and writes the checkpoint that
-`colorize` and `predict` open. PyTorch is not needed.
+`colorize` and `colorflax.load` open. PyTorch is not needed.
 """
 
 from collections.abc import Sequence

@@ -19,6 +19,7 @@ import tifffile
 from PIL import Image
 from skimage import color as oracle
 
+import colorflax
 from colorflax import checkpoint, lock
 from colorflax.data import photographs
 from colorflax.errors import UserError
@@ -160,6 +161,28 @@ def test_samples_at_another_temperature_are_others(
         next(colorizer.look(grey).samples(1, temperature=0.0))
 
 
+def test_what_is_lost_is_said(run: Path, tmp_path: Path) -> None:
+    """Other pages, and what was transparent and now is a JPEG."""
+    grey = [Image.effect_noise((40, 30), 80) for _ in range(3)]
+    pages, clear = tmp_path / "pages.tif", tmp_path / "clear.png"
+    grey[0].save(pages, save_all=True, append_images=grey[1:])
+    grey[0].putalpha(grey[1])
+    grey[0].save(clear)
+    report = tmp_path / "r.json"
+    flags = [f"--checkpoint={run}", f"--out={tmp_path / 'out'}", "--format=jpg"]
+    done = _command(*flags, f"--report={report}", pages, clear)
+    assert done.returncode == 0, done.stderr
+    notes = (
+        "the first of 3 pages, without the others",
+        "is transparent in places, which become white",
+    )
+    assert done.stderr.splitlines() == [
+        f"colorflax: {pages}: {notes[0]}", f"colorflax: {clear}: {notes[1]}"
+    ]  # fmt: skip
+    rows = json.loads(report.read_text())["files"]
+    assert [row["notes"] for row in rows] == [[note] for note in notes]
+
+
 def test_two_at_once_are_not_let_in(run: Path, tmp_path: Path) -> None:
     """They would write over each other's pictures of the same name."""
     Image.new("L", (40, 30)).save(tmp_path / "a.png")
@@ -270,12 +293,34 @@ def test_a_report_takes_no_other_place(run: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_a_command_of_its_own(tmp_path: Path) -> None:
-    """As installed, beside the Python that runs this."""
-    script = Path(sys.executable).with_name("colorflax")
-    done = subprocess.run(
-        [script, "nowhere.jpg"], cwd=tmp_path, capture_output=True, text=True
+@pytest.mark.parametrize(
+    "command",
+    [
+        [str(Path(sys.executable).with_name("colorflax"))],
+        [sys.executable, "-m", "colorflax"],
+    ],
+)
+def test_a_command_of_its_own(command: list[str], tmp_path: Path) -> None:
+    """As installed, beside the Python that runs this; and as a module."""
+
+    def run(word: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, word], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    done = run("nowhere.jpg")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "colorflax: nowhere.jpg: no such file\n",
     )
-    assert done.returncode in (1, 2)
-    assert done.stderr.startswith("colorflax: ")
-    assert done.stderr.count("\n") == 1
+    assert run("--version").stdout == f"{colorflax.__version__}\n"
+    told = run("--help").stdout
+    assert told.startswith("Colour photographs")
+    assert "--checkpoint: folder of a run" in told
+
+
+def test_out_is_a_folder(tmp_path: Path) -> None:
+    for out in ("x.PNG", "-"):
+        done = commands.run("colorflax.colorize", f"--out={out}", "x.jpg", cwd=tmp_path)
+        said = commands.complaint(done)
+        assert f"--out={out} is a folder for what is written, not a picture" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from colorflax import config
 from colorflax.data import library, photographs, pipeline, views
@@ -266,6 +266,14 @@ def test_reduced_jpeg_is_the_same_photograph(tmp_path: Path) -> None:
         ("text.jpg", b"hello", "not a picture that can be read"),
         ("empty.png", b"", "not a picture that can be read"),
         ("missing.jpg", None, "no such file"),
+        (
+            "x.heic",
+            b"\0\0\0\x24ftypheic\0\0\0\0",
+            "HEIC, which is not read; save it as",
+        ),
+        ("x.cr2", b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file; save it as TIFF"),
+        ("x.mp4", b"\0\0\0\x20ftypisom\0\0\2\0", "a video, not a photograph; save"),
+        ("x.pdf", b"%PDF-1.7", "a PDF, not a photograph; save it as TIFF, PNG or JPEG"),
     ],
 )
 def test_bad_files_are_named(
@@ -276,6 +284,22 @@ def test_bad_files_are_named(
         path.write_bytes(content)
     with pytest.raises(UserError, match=f"{name}: {message}"):
         decode(path)
+
+
+def test_the_preview_of_a_raw_file_is_not_the_photograph(tmp_path: Path) -> None:
+    small, large = (Image.effect_noise((n, n), 80) for n in (16, 64))
+    for kind, pages in ((1, [large]), (1, []), (0, [large])):
+        path = tmp_path / "raw.nef"
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[254] = kind
+        small.save(path, "TIFF", save_all=True, append_images=pages, tiffinfo=tags)
+        if kind and pages:
+            with pytest.raises(
+                UserError, match=r"raw\.nef: begins with a small preview"
+            ):
+                decode(path)
+        else:
+            assert decode(path).size == (16, 16)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".gif"])

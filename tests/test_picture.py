@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from encoded import DEEP, deep_png, saved, tiff
@@ -133,6 +134,7 @@ def test_kinds_of_python(tmp_path: Path) -> None:
     for image in (tmp_path / "x.png", str(tmp_path / "x.png"), Image.new("L", (5, 4))):
         assert take(image).pixels.shape == (4, 5)
     assert take(np.zeros((4, 5, 1), np.uint16)).pixels.shape == (4, 5)
+    assert take(jnp.ones((4, 5))).pixels.dtype == np.float32
     for bad in (
         np.zeros((4, 5, 2), np.uint8), np.zeros((4, 0), np.uint8), np.zeros(5),
         np.zeros((4, 5), int), np.full((4, 5), 1.5), np.full((4, 5), np.nan), 7,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import compiling
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import runs
@@ -78,6 +79,8 @@ def test_the_same_kind_comes_out(bins_run: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(image), whole)
     both = colorizer([rgb, Image.fromarray(rgb)])
     assert [type(x) for x in both] == [np.ndarray, Image.Image]
+    np.testing.assert_array_equal(colorizer((jnp.asarray(rgb),))[0], whole)
+    assert repr(colorizer).startswith("Colorizer('")
 
 
 def test_temperature_and_saturation(bins_run: Path) -> None:

@@ -67,6 +67,21 @@ def test_bad_files_are_named_and_the_others_done(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "dropped.jpg").exists()
 
 
+def test_what_it_makes_is_no_source(tmp_path: Path) -> None:
+    """Nor is what is not named like a photograph, of which a line is said."""
+    folder = jobs.folder(tmp_path / "in", 2)
+    (folder / "a.heic").touch()
+    for _ in range(2):
+        code, output, errors = jobs.finish(folder, out=folder / "packed")
+        assert code == 0
+        assert output.split()[0] == "2"
+        others = "1 passed over, not named like photographs (.heic)"
+        assert f"{folder}: {others}" in errors
+    code, _, errors = jobs.finish(folder, out=folder)
+    assert (code, len(errors)) == (1, 1)
+    assert "--out is this folder itself; name another" in errors[0]
+
+
 def test_odd_files_and_names_stop_nothing(tmp_path: Path) -> None:
     """Names that are no text, metadata that is none, and what is no file."""
     folder = jobs.folder(tmp_path / "in", 1)

@@ -1,5 +1,7 @@
 """The loop: it learns, keeps the best, and stops loudly."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import commands
@@ -140,6 +142,19 @@ def test_bad_commands_end_in_one_line(
     line = commands.complaint(done)
     assert line.startswith("colorflax: ")
     assert message in line
+
+
+def test_a_config_is_found_from_another_folder(tmp_path: Path) -> None:
+    """With the ones that it imports: what is wrong is what the flag says."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "colorflax.main",
+            f"--config={commands.ROOT}/configs/simple.py", "--config.train.stepz=3",
+        ],
+        cwd=tmp_path, env=runs.ENV, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "unknown setting: stepz" in done.stderr
 
 
 def test_a_plan_of_runs_is_for_another_command(tmp_path: Path) -> None:

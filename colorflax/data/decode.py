@@ -3,13 +3,14 @@
 import contextlib
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
-from PIL import ExifTags, Image, ImageCms, ImageFile
+from PIL import ExifTags, Image, ImageCms, ImageFile, features
 
 from colorflax.data.quiet import quiet
 from colorflax.errors import UserError
@@ -17,6 +18,17 @@ from colorflax.files import shown
 
 # Others that Pillow knows run programs (EPS), or hold fonts, films and thumbnails.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
+_FORMATS += ("AVIF",) if features.check("avif") else ()  # Pillow since 11.3
+# What is asked of us and is none of these, by how it begins.
+_OTHERS = (
+    (rb".{4}ftyp(heic|heix|hevc|mif1|msf1)", "HEIC, which is not read"),
+    (rb".{4}ftyp(crx )|II\*\0.{4}CR|FUJIFILM|IIU\0|IIRO", "a camera's raw file"),
+    (rb".{4}ftyp|.{4}moov|\x1a\x45\xdf\xa3|RIFF.{4}AVI ", "a video, not a photograph"),
+    (rb"%PDF", "a PDF, not a photograph"),
+    (rb"8BPS", "a Photoshop file, which is not read"),
+)
+_INSTEAD = "save it as TIFF, PNG or JPEG first"
+_KIND_OF_PAGE, _SUB_PAGES = 254, 330  # tags of a TIFF
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -38,9 +50,9 @@ def decode(
     animation counts. Broken metadata is passed over; broken pixels are not.
 
     Args:
-        picture: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 or PPM, a file whatever its
-            name or what is in one, of at most 179 megapixels (Pillow's limit, twice
-            `Image.MAX_IMAGE_PIXELS`).
+        picture: JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 or PPM, a file
+            whatever its name or what is in one, of at most 179 megapixels (Pillow's
+            limit, twice `Image.MAX_IMAGE_PIXELS`).
         at_least: px; a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, as
             long as its short side stays this long. Of twice what is needed, hardly a
             pixel changes; of no more, what is finest comes out sharper than resized.
@@ -77,9 +89,16 @@ def opened(
         if isinstance(picture, Path):
             need_file(picture)
         with quiet(), Image.open(file, formats=_FORMATS) as image:
+            if _is_preview(image):
+                raise UserError(
+                    f"{shown(name)}: begins with a small preview, as a camera's raw "
+                    f"file does; {_INSTEAD}"
+                )
             yield image
     except UserError:
         raise
+    except Image.UnidentifiedImageError:
+        raise UserError(f"{shown(name)}: {_what_else(file)}") from None
     # A decoder that is fed damaged bytes raises anything, MemoryError included.
     except Exception as error:
         raise UserError(f"{shown(name)}: {_reason(error)}") from None
@@ -97,14 +116,35 @@ def need_file(path: Path) -> None:
         raise UserError(f"{shown(path)}: a pipe, socket or device, not a photograph")
 
 
+def _is_preview(image: Image.Image) -> bool:
+    """Whether the first page of a TIFF is there to be looked at before the others."""
+    try:
+        tags = getattr(image, "tag_v2", {})
+        small = bool(int(tags.get(_KIND_OF_PAGE, 0)) & 1)
+        return small and (_SUB_PAGES in tags or getattr(image, "n_frames", 1) > 1)
+    except Exception:  # of any length, type and content
+        return False
+
+
+def _what_else(file: Path | io.BytesIO) -> str:
+    begin = b""
+    if isinstance(file, io.BytesIO):
+        begin = file.getvalue()[:16]
+    else:
+        with contextlib.suppress(OSError), file.open("rb") as opened_again:
+            begin = opened_again.read(16)
+    for pattern, what in _OTHERS:
+        if re.match(pattern, begin, re.DOTALL):
+            return f"{what}; {_INSTEAD}"
+    return "not a picture that can be read"
+
+
 def _reason(error: Exception) -> str:
     match error:
         case FileNotFoundError():
             return "no such file"
         case PermissionError():
             return "no permission to read it"
-        case Image.UnidentifiedImageError():
-            return "not a picture that can be read"
         case Image.DecompressionBombError():
             limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
             return f"claims to be larger than the {limit:.0f} megapixels that are read"

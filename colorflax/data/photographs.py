@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import logging
 import operator
 import os
 from collections.abc import Iterable, Sequence
@@ -17,8 +18,10 @@ from colorflax.data import index
 from colorflax.data.decode import decode
 from colorflax.errors import UserError
 
+_log = logging.getLogger(__name__)
+
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .tif .tiff .bmp .gif "  # noqa: SIM905
+    ".jpg .jpeg .jpe .png .webp .avif .tif .tiff .bmp .gif "  # noqa: SIM905
     ".jp2 .j2k .jpf .jpx .ppm .pgm .pnm".split()
 )
 _BUILTIN = (
@@ -142,9 +145,27 @@ def folder(root: Path, max_bad_percent: float = 100.0) -> Photographs:
     return _checked(list_files(root), root, max_bad_percent)
 
 
-def list_files(root: Path) -> list[Path]:
-    """Files below `root` that are named like pictures, hidden ones left out."""
-    return [path for path in all_files(root) if named_like_a_picture(path)]
+def list_files(root: Path, without: Path | None = None) -> list[Path]:
+    """Files below `root` that are named like pictures, hidden ones left out.
+
+    A line is logged about the others; none about what is in the folder `without`.
+    """
+    every = all_files(root)
+    if without is not None:
+        ours = without.resolve()
+        every = [path for path in every if ours not in path.resolve().parents]
+    if others := passed_over(path for path in every if not named_like_a_picture(path)):
+        _log.info("%s: %s", files.shown(root), others)
+    return [path for path in every if named_like_a_picture(path)]
+
+
+def passed_over(others: Iterable[Path]) -> str:
+    """What is said of files that are not taken for photographs; empty for none."""
+    kinds = [path.suffix.lower() or path.name for path in others]
+    if not kinds:
+        return ""
+    which = files.shown(", ".join(sorted(set(kinds))))
+    return f"{len(kinds)} passed over, not named like photographs ({which})"
 
 
 def all_files(root: Path, unread: list[OSError] | None = None) -> list[Path]:

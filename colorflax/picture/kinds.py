@@ -1,7 +1,7 @@
 """Pictures as Python has them, in and out again: paths, of Pillow, arrays."""
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -10,15 +10,23 @@ from colorflax.errors import UserError
 from colorflax.picture.pixels import Picture, Pixels, eight_bit
 from colorflax.picture.reading import of_image, read
 
-Like: TypeAlias = str | Path | Image.Image | np.ndarray
+
+@runtime_checkable
+class Array(Protocol):
+    """An array of JAX, PyTorch or whatever else becomes one of NumPy."""
+
+    def __array__(self, *how: Any, **more: Any) -> np.ndarray: ...
+
+
+Like: TypeAlias = str | Path | Image.Image | np.ndarray | Array
 
 
 def take(image: object) -> Picture:
     """A picture from a path, from Pillow or from an array.
 
     Args:
-        image: an array has shape (h, w), (h, w, 1) or (h, w, 3) and is uint8, uint16
-            or, from 0 to 1, float.
+        image: an array, of NumPy or JAX, has shape (h, w), (h, w, 1) or (h, w, 3) and
+            is uint8, uint16 or, from 0 to 1, float.
 
     Raises:
         UserError: a file that cannot be read, or an array of another kind.
@@ -30,14 +38,14 @@ def take(image: object) -> Picture:
             return read(Path(image).expanduser())
         case Image.Image():
             return of_image(image)
-        case np.ndarray():
-            return Picture(_pixels(image))
+        case np.ndarray() | Array():
+            return Picture(_pixels(np.asarray(image)))
     raise UserError(f"{type(image).__name__}: not a path, a Pillow image or an array")
 
 
 def back(like: Like | Picture, pixels: Pixels, alpha: Pixels | None) -> Like:
     """Coloured pixels as what was given: an array for one, else an image of Pillow."""
-    if isinstance(like, np.ndarray):
+    if isinstance(like, np.ndarray | Array) and not isinstance(like, Image.Image):
         return pixels
     image = Image.fromarray(eight_bit(pixels))
     if alpha is not None:

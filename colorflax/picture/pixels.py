@@ -23,11 +23,13 @@ class Picture:
         pixels: (h, w) of grey or (h, w, 3); uint8, uint16, or float in [0, 1].
         alpha: (h, w) of the same dtype; None where nothing is transparent.
         metadata: what came with it.
+        pages: how many the file has, of which this is the first; or frames.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     metadata: Metadata = dataclasses.field(default_factory=Metadata)
+    pages: int = 1
 
     @property
     def size(self) -> tuple[int, int]:

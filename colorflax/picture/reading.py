@@ -1,6 +1,8 @@
 """A file becomes a picture: upright, in sRGB, no bit lost."""
 
+import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,8 @@ def read(file: Path | bytes, name: str | None = None) -> Picture:
     with opened(file, name) as image:
         told = _told(image)
         pixels = deep.read(image, again)
-        return _picture(image, told, pixels)
+        picture = _picture(image, told, pixels)
+        return dataclasses.replace(picture, pages=_pages(again))
 
 
 def of_image(image: Image.Image) -> Picture:
@@ -53,6 +56,14 @@ def _picture(image: Image.Image, told: int, deep_pixels: np.ndarray | None) -> P
         pixels = profile.to_srgb(pixels, icc)
     alpha = None if alpha is None else _turn(alpha, turn)
     return Picture(_turn(pixels, turn), alpha, about)
+
+
+def _pages(again: Callable[[], ImageFile.ImageFile]) -> int:
+    try:  # whatever is wrong with the others, this one has been read
+        with again() as image:
+            return int(getattr(image, "n_frames", 1))
+    except Exception:
+        return 1
 
 
 def _told(image: Image.Image) -> int:

@@ -26,7 +26,7 @@ def run(job: Job) -> bool:
     """
     try:
         with lock.hold(job.progress / "lock", "--out"):
-            sources = expand(job.names, job.out / "downloads")
+            sources = expand(job.names, job.out)
             begun = any(job.out.glob("records*")) or (job.out / ABOUT).exists()
             # While no record follows from a plan, another is as good.
             before = plan.read(job.progress / "plan.json") if begun else None

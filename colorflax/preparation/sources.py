@@ -19,20 +19,22 @@ class Source:
     url: str | None = None
 
 
-def expand(names: Sequence[str], downloads: Path) -> list[Source]:
+def expand(names: Sequence[str], out: Path) -> list[Source]:
     """Every file of every source once, in order.
 
     Args:
         names: folders, photographs, and text files of addresses.
-        downloads: the folder in which downloaded files are kept.
+        out: the folder of what is made, which is no source; downloads are kept in it.
 
     Raises:
-        UserError: a source is missing, empty or of another kind.
+        UserError: a source is missing, empty, of another kind, or `out`.
     """
     found: dict[Path, Source] = {}
     for name in names:
         some = False
-        for source in _expand(files.local(name), downloads):
+        if files.local(name).resolve() == out.resolve():
+            raise UserError(f"{name}: --out is this folder itself; name another")
+        for source in _expand(files.local(name), out):
             found.setdefault(source.path.absolute(), source)
             some = True
         if not some:
@@ -43,13 +45,13 @@ def expand(names: Sequence[str], downloads: Path) -> list[Source]:
     return list(found.values())
 
 
-def _expand(name: Path, downloads: Path) -> Iterator[Source]:
+def _expand(name: Path, out: Path) -> Iterator[Source]:
     if name.is_dir():
-        for path in list_files(name):
+        for path in list_files(name, without=out):
             # Bytes that are no text would break every report; each has its own escape.
             yield Source(files.shown(path), path)
     elif name.suffix.lower() in SUFFIXES:
         yield Source(files.shown(name), name)
     else:
         for url in download.read_list(name):
-            yield Source(url, download.place(url, downloads), url)
+            yield Source(url, download.place(url, out / "downloads"), url)

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from colorflax import cli, files
+from colorflax.data.photographs import passed_over
 from colorflax.errors import UserError
+from colorflax.picture import FORMATS, Picture
 from colorflax.workshop.album import OTHER, Job
 
 _BEGIN = b'{\n "settings": {'
 Row = dict[str, Any]
 """What became of a file: source, output, status (done, before, failed, skipped, or left
 for a run that goes on), reason, seconds of work, width, height, bits a channel, kind
-(grey, toned or coloured; of what was skipped, output or other)."""
+(grey, toned or coloured; of what was skipped, output or other), notes (sentences about
+what of the photograph is not in the output)."""
 
 
 def row(job: Job) -> Row:
@@ -24,7 +27,20 @@ def row(job: Job) -> Row:
         "status": "skipped" if job.skipped else "left",
         "reason": job.problem if job.skipped else "", "seconds": 0.0,
         "width": None, "height": None, "bits": None, "kind": job.skipped,
+        "notes": [],
     }  # fmt: skip
+
+
+def notes(kind: str, picture: Picture, target: Path) -> list[str]:
+    """What is lost when a picture of that kind becomes `target`."""
+    found = []
+    if kind == "coloured":
+        found.append("has colours, which are replaced")
+    if picture.pages > 1:
+        found.append(f"the first of {picture.pages} pages, without the others")
+    if picture.alpha is not None and target.suffix == FORMATS["jpg"]:
+        found.append("is transparent in places, which become white")
+    return found
 
 
 def tell(row: Row) -> None:
@@ -33,18 +49,18 @@ def tell(row: Row) -> None:
         return cli.complain(row["reason"])
     if row["status"] == "skipped":
         return None
-    if row["kind"] == "coloured" and row["status"] == "done":
-        cli.complain(f"{row['source']}: has colours, which are replaced")
+    if row["status"] == "done":
+        for note in row["notes"]:
+            cli.complain(f"{row['source']}: {note}")
     note = " (done before)" if row["status"] == "before" else ""
     print(f"{row['source']} -> {row['output']}{note}", flush=True)
 
 
 def tell_of_others(rows: Sequence[Row]) -> None:
     """A line on stderr about files that were not taken for photographs."""
-    names = [Path(row["source"]) for row in rows if row["kind"] == OTHER]
-    if names:
-        kinds = ", ".join(sorted({path.suffix.lower() or path.name for path in names}))
-        cli.complain(f"{len(names)} passed over, not named like photographs ({kinds})")
+    names = (Path(row["source"]) for row in rows if row["kind"] == OTHER)
+    if others := passed_over(names):
+        cli.complain(others)
 
 
 def need_report(path: Path) -> None:

@@ -145,7 +145,9 @@ class _Task:
             self._seen = {
                 "width": width, "height": height, "bits": bits, "kind": picture.kind()
             }  # fmt: skip
-            self.row |= self._seen
+            self.row |= self._seen | {
+                "notes": account.notes(self._seen["kind"], picture, target)
+            }
 
     def colour(self, studio: Studio, writer: ThreadPoolExecutor) -> None:
         """Hand to the writer what is wished for."""
