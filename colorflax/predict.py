@@ -1,7 +1,6 @@
 """A checkpoint becomes a function from picture to coloured picture."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ class Colorizer:
 
     def __call__(
         self,
-        image: Like | Sequence[Like],
+        image: Like | list[Like] | tuple[Like, ...],
         temperature: float | None = None,
         saturation: float = 1.0,
         tau: float | None = None,

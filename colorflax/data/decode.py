@@ -17,8 +17,8 @@ from colorflax.errors import UserError
 from colorflax.files import shown
 
 # Others that Pillow knows run programs (EPS), or hold fonts, films and thumbnails.
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
-_FORMATS += ("AVIF",) if features.check("avif") else ()  # Pillow since 11.3
+_FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "PPM"]
+_FORMATS += ["AVIF"] if features.check("avif") else []  # Pillow since 11.3
 # What is asked of us and is none of these, by how it begins.
 _OTHERS = (
     (rb".{4}ftyp(heic|heix|hevc|mif1|msf1)", "HEIC, which is not read"),
