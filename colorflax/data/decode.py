@@ -22,6 +22,7 @@ _FORMATS += ["AVIF"] if features.check("avif") else []  # Pillow since 11.3
 # What is asked of us and is none of these, by how it begins.
 _OTHERS = (
     (rb".{4}ftyp(heic|heix|hevc|mif1|msf1)", "HEIC, which is not read"),
+    (rb".{4}ftypavi[fs]", "a damaged picture, or AVIF without a Pillow that reads it"),
     (rb".{4}ftyp(crx )|II\*\0.{4}CR|FUJIFILM|IIU\0|IIRO", "a camera's raw file"),
     (rb".{4}ftyp|.{4}moov|\x1a\x45\xdf\xa3|RIFF.{4}AVI ", "a video, not a photograph"),
     (rb"%PDF", "a PDF, not a photograph"),
