@@ -11,7 +11,7 @@ from absl import flags
 
 from colorflax import cli, files
 from colorflax.errors import UserError
-from colorflax.order import Order, Wish
+from colorflax.order import Order, Wish, hint
 from colorflax.picture import FORMATS
 
 _PICTURES = {*FORMATS.values(), ".jpeg", ".tiff"}
@@ -54,6 +54,11 @@ _SEED = flags.DEFINE_integer("seed", 0, "of --samples", 0, 2**32 - 1)
 _CONFIDENCE = flags.DEFINE_boolean(
     "confidence", False, "also write how sure the network is: white where it is"
 )
+_HINT = flags.DEFINE_multi_string(
+    "hint", [], "X,Y,COLOUR, px from the upper left, as in 120,340,#c8a878 or 9,9,tan: "
+    "what lies there gets that colour, and what is like it around; of one photograph, "
+    "and as often as is wished",
+)  # fmt: skip
 _COMPARE = flags.DEFINE_boolean(
     "compare", False, "also write grey and coloured side by side"
 )
@@ -88,6 +93,7 @@ def main(argv: Sequence[str]) -> int:
         seed=_SEED.value,
         confidence=_CONFIDENCE.value,
         compare=_COMPARE.value,
+        hints=tuple(hint(text) for text in _HINT.value),
         format=_FORMAT.value,
         provenance=_PROVENANCE.value,
     )

@@ -6,6 +6,32 @@ A room without libraries, so that a command has read its flags before it waits f
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from colorflax.errors import UserError
+
+
+class Hint(NamedTuple):
+    """A colour that somebody has set at a point of a photograph."""
+
+    x: float  # px from the left, of the upright picture
+    y: float  # px from the top
+    colour: str  # as in CSS: #c8a878, tan
+
+
+def hint(text: str) -> Hint:
+    """X,Y,COLOUR -> a hint.
+
+    Raises:
+        UserError: it is not written like that.
+    """
+    try:
+        x, y, colour = text.split(",", 2)
+        return Hint(float(x), float(y), colour.strip())
+    except ValueError:
+        raise UserError(
+            f"{text!r} should be X,Y,COLOUR, as in 120,340,#c8a878"
+        ) from None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +47,7 @@ class Wish:
     seed: int = 0
     confidence: bool = False
     compare: bool = False
+    hints: tuple[Hint, ...] = ()
     format: str | None = None
     provenance: bool = True
 

@@ -1,6 +1,7 @@
 """A checkpoint becomes a function from picture to coloured picture."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from colorflax import checkpoint, config, features, prediction, shipped, xla
 from colorflax.coloring import Coloring, split
 from colorflax.data.views import whole_size, whole_view
 from colorflax.errors import UserError
+from colorflax.order import Hint
 from colorflax.picture import Like, Picture, back, take
 from colorflax.prediction import Prediction
 
@@ -60,6 +62,7 @@ class Colorizer:
         temperature: float | None = None,
         saturation: float = 1.0,
         tau: float | None = None,
+        hints: Sequence[tuple[int | float, int | float, str]] = (),
     ) -> Any:
         """The same picture in predicted colours; a list of them for a list or tuple.
 
@@ -69,6 +72,7 @@ class Colorizer:
             temperature: as for `Prediction.picture`.
             saturation: as for `Prediction.picture`.
             tau: as for `Prediction.picture`.
+            hints: of one picture, (x, y, colour) each; as for `Prediction.picture`.
 
         Returns:
             An array (h, w, 3) of the same dtype for an array, else an image of Pillow,
@@ -79,9 +83,13 @@ class Colorizer:
                 here.
         """
         if isinstance(image, list | tuple):
+            if hints:
+                raise UserError("hints are about one picture; give one")
             return [self(each, temperature, saturation, tau) for each in image]
         source = take(image)
-        pixels = self.look(source).picture(temperature, saturation, tau)
+        set_by_hand = [Hint(float(x), float(y), colour) for x, y, colour in hints]
+        said = self.look(source)
+        pixels = said.picture(temperature, saturation, tau, set_by_hand)
         return back(image, pixels, source.alpha)
 
     def look(self, image: Like | Picture) -> Prediction:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from colorflax import guided, posterior
+from colorflax import guided, hints, posterior
 from colorflax.coloring import split
 from colorflax.errors import UserError
 from colorflax.objectives import Classification, Objective
+from colorflax.order import Hint
 from colorflax.paint import paint, rows
 from colorflax.picture import Picture
 from colorflax.picture.pixels import Pixels
@@ -60,6 +61,7 @@ class Prediction:
         temperature: float | None = None,
         saturation: float = 1.0,
         tau: float | None = None,
+        hints: Sequence[Hint] = (),
     ) -> Pixels:
         """The picture in the colours expected.
 
@@ -69,16 +71,19 @@ class Prediction:
             saturation: what chroma is multiplied by, as far as sRGB goes.
             tau: of a classification: 0 believes what it says, towards 1 rare colours,
                 which are lively ones, are believed more; None for that of the config.
+            hints: colours that are set at points of it, and spread from there; they
+                are what saturation does not touch.
 
         Returns:
             (h, w, 3), with the dtype of the source.
 
         Raises:
             UserError: a temperature or tau where there is no classification, or a tau
-                where the checkpoint does not say which colours are rare.
+                where the checkpoint does not say which colours are rare; a hint that
+                is outside, or no colour.
         """
         ab = self.decode(self.head, *self._how(temperature, tau))
-        return self._paint(ab, saturation)
+        return self._paint(ab, saturation, hints)
 
     def samples(
         self,
@@ -87,6 +92,7 @@ class Prediction:
         temperature: float | None = None,
         saturation: float = 1.0,
         tau: float | None = None,
+        hints: Sequence[Hint] = (),
     ) -> Iterator[Pixels]:
         """Different colourings, the one likeliest to the network first.
 
@@ -100,9 +106,11 @@ class Prediction:
                 them as often as the network thinks.
             saturation: as for `picture`.
             tau: as for `picture`.
+            hints: as for `picture`.
 
         Raises:
-            UserError: the checkpoint states no distribution to draw from.
+            UserError: the checkpoint states no distribution to draw from; a hint that
+                is outside, or no colour.
         """
         objective = distribution(self.objective, "samples", self.name)
         wished = DRAWN_AT if temperature is None else temperature
@@ -115,7 +123,7 @@ class Prediction:
             ab, logp = _draw(logits, key)
             drawn.append((float(jnp.mean(logp[0, :rows, :columns])), ab))
         for _, ab in sorted(drawn, key=lambda likely: -likely[0]):
-            yield self._paint(ab, saturation)
+            yield self._paint(ab, saturation, hints)
 
     def confidence(self) -> UInt8[np.ndarray, "h w"]:
         """How sure the network is of each pixel's colour: 0 to 255; see `posterior`.
@@ -152,20 +160,36 @@ class Prediction:
         h, w = (-(-side // stride) for side in self.size)
         return h, w
 
-    def _paint(self, ab: jax.Array, saturation: float) -> Pixels:
+    def _paint(
+        self, ab: jax.Array, saturation: float, hinted: Sequence[Hint]
+    ) -> Pixels:
         need_saturation(saturation)
-        enlarged = self._enlarged(ab, guide=self.edges)
-        return paint(self.source.pixels, enlarged, saturation)
-
-    def _enlarged(self, values: jax.Array, guide: bool) -> guided.Enlarged:
-        """What the head says at its stride, at the size of the picture."""
-        stride = self.objective.stride
+        if not hinted:
+            enlarged = self._enlarged(ab, guide=self.edges)
+            return paint(self.source.pixels, enlarged, saturation)
         h, w = self.rows_columns
-        L = _guide(self.rgb, stride) if guide else None
-        small = None if L is None else np.asarray(L)[0, :h, :w, 0]
-        extent = (self.size[1] / stride, self.size[0] / stride)
+        said = saturation * np.asarray(ab)[0, :h, :w]
+        places = hints.cells(hinted, self.source.size, self._extent, (h, w))
+        said = hints.moved(said, self._lightness(), places, hints.colours(hinted))
+        enlarged = self._enlarged(said[None], guide=self.edges)
+        return paint(self.source.pixels, enlarged)
+
+    def _enlarged(self, values: jax.Array | np.ndarray, guide: bool) -> guided.Enlarged:
+        """What the head says at its stride, at the size of the picture."""
+        h, w = self.rows_columns
+        small = self._lightness() if guide else None
         said = np.asarray(values)[0, :h, :w]
-        return guided.enlarge(said, self.source.size, small, extent)
+        return guided.enlarge(said, self.source.size, small, self._extent)
+
+    @property
+    def _extent(self) -> tuple[float, float]:
+        """Width and height of what the head says of the picture."""
+        stride = self.objective.stride
+        return self.size[1] / stride, self.size[0] / stride
+
+    def _lightness(self) -> Float[np.ndarray, "h w"]:
+        h, w = self.rows_columns
+        return np.asarray(_guide(self.rgb, self.objective.stride))[0, :h, :w, 0]
 
     def _how(self, temperature: float | None, tau: float | None) -> Decoding:
         return settle(self.objective, temperature, tau, self.name)

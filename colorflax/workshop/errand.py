@@ -30,6 +30,11 @@ def run(order: Order) -> int:
         ledger = Ledger(order.out)
         jobs = album.plan(order.names, order.out, order.wish.format, ledger)
         targets = [job.target for job in jobs if job.target]
+        if order.wish.hints and len(targets) > 1:
+            raise UserError(
+                f"--hint is about one photograph, and these are {len(targets)}; name "
+                "one of them"
+            )
         album.sweep([*targets, order.report] if order.report else targets)
         return batch.colour(jobs, at_work, ledger, order.overwrite, order.report)
 

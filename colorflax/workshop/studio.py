@@ -53,7 +53,8 @@ class Studio:
         """A file's content, coloured."""
         picture = read(content, name)
         kept = {"PNG": "png", "TIFF": "tif"}.get(picture.metadata.format, "png")
-        pixels = self.colorizer.look(picture).picture(*self._how())
+        said = self.colorizer.look(picture)
+        pixels = said.picture(*self._how(), self._wish.hints)
         return self._encode(self._wish.format or kept, picture, pixels, {})
 
     def files(
@@ -80,14 +81,14 @@ class Studio:
                 beside(target, "confidence"),
                 functools.partial(self._encode, format, opaque, sure, what),
             )
-        drawn = said.samples(wish.samples, wish.seed, *self._how())
+        drawn = said.samples(wish.samples, wish.seed, *self._how(), wish.hints)
         for i, pixels in enumerate(drawn if wish.samples else (), start=1):
             what = {
                 "sample": f"{i} of {wish.samples}", "seed": str(wish.seed), "gain": "1",
                 "temperature": f"{self._decoding['drawn_at']:g}",
             }  # fmt: skip
             yield beside(target, f"sample-{i}"), functools.partial(make, pixels, what)
-        pixels = said.picture(*self._how())
+        pixels = said.picture(*self._how(), wish.hints)
         if wish.compare:
             both = functools.partial(self._compare, format, picture, pixels)
             yield beside(target, "compare"), both
@@ -131,6 +132,8 @@ class Studio:
         if self._wish.provenance:
             wish = dataclasses.asdict(self._wish) | self._decoding
             names = ("temperature", "saturation", "tau", "gain", "size", "edges")
+            if wish["hints"]:  # and so not all of it is the machine's
+                what = what | {"hints": f"{len(wish['hints'])} by hand"}
             made = Provenance(
                 software=f"colorflax {__version__}",
                 checkpoint=self._sha256,
