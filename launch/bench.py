@@ -1,7 +1,7 @@
 """Measure this machine: `python -m launch.bench color gamut`.
 
-Each benchmark but `edges` times ours and a reference in turn, in one process, and
-prints medians.
+Each benchmark but `edges` and `hints` times ours and a reference in turn, in one
+process, and prints medians.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from colorflax import bins, cli, color
 from launch.bench_colorize import bench_colorize
 from launch.bench_data import bench_data
 from launch.bench_edges import bench_edges
+from launch.bench_hints import bench_hints
 from launch.bench_platforms import bench_platforms
 from launch.bench_train import bench_train
 from launch.bench_zhang import bench_zhang
@@ -66,6 +67,7 @@ BENCHMARKS = {
     "gamut": bench_gamut,
     "data": bench_data,
     "edges": bench_edges,
+    "hints": bench_hints,
     "platforms": bench_platforms,
     "train": bench_train,
     "zhang": bench_zhang,

@@ -34,7 +34,7 @@ from configs import fusion
 _PHOTOS = flags.DEFINE_string(
     "photos",
     None,
-    "colorize, data, edges, platforms: a folder; else built-in photographs",
+    "colorize, data, edges, hints, platforms: a folder; else built-in photographs",
 )
 _RECORDS = flags.DEFINE_string(
     "records", None, "data: the same photographs as colorflax.prepare packed them"

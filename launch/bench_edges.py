@@ -18,7 +18,7 @@ from colorflax import color, guided
 from colorflax.data import photographs
 
 _MOST = flags.DEFINE_integer(
-    "most", 100, "colorize, edges, platforms: photographs at most", 1
+    "most", 100, "colorize, edges, hints, platforms: photographs at most", 1
 )
 _SIDE = 1024  # px, to which the long side of larger ones is shrunk
 _FACTORS = (4, 8, 16)
