@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from encoded import png, saved
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from colorflax.data import photographs
 
@@ -25,7 +25,8 @@ def _originals() -> dict[str, bytes]:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E], exif[0x0132] = 6, "a description", "2001:01:01 00:00:00"
     frames = {"save_all": True, "append_images": [other, third], "duration": 40}
-    return {
+    newer = {"plain.avif": saved(rgb, "AVIF")} if features.check("avif") else {}
+    return newer | {
         "plain.jpg": saved(rgb, "JPEG"),
         "progressive.jpg": saved(rgb, "JPEG", progressive=True),
         "tagged.jpg": saved(rgb, "JPEG", exif=exif, icc_profile=profile),

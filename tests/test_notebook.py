@@ -92,6 +92,8 @@ def test_runs(
     size = decode(photo).size
     assert [image.size for image in shown] == [size, size]
     assert not np.array_equal(*map(np.asarray, shown))
+    for image, name in zip(shown, ("colored.png", "colored-mine.png"), strict=True):
+        np.testing.assert_array_equal(decode(tmp_path / name), image)
     assert "stopped at step" in capsys.readouterr().out
     [step] = runs.steps(tmp_path / "runs" / "mine")
     assert 1 <= step < 1000

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import colorflax
-from colorflax import color, exported, shipped
+from colorflax import checkpoint, color, exported, shipped
 from colorflax.data import photographs
 
 PACKAGE = Path(colorflax.__file__).parent
@@ -19,6 +19,12 @@ def test_it_is_small_and_part_of_the_package() -> None:
     patterns = project["tool"]["setuptools"]["package-data"]["colorflax"]
     packed = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
     assert files <= packed
+
+
+def test_its_card_says_which_it_is_and_on_what_terms() -> None:
+    card = (shipped.FOLDER / "README.md").read_text()
+    assert checkpoint.digest(shipped.load(None).variables) in card
+    assert "## Licence" in card
 
 
 def test_it_says_nothing_of_where_it_was_made() -> None:

@@ -15,6 +15,7 @@ from colorflax.models.winograd import convolve
 # Below any of these, the plain convolution is as fast or compiles for longer than the
 # other saves: channels in times out, pixels of the result, multiplications.
 _PAIRS, _PIXELS, _PRODUCTS = 2**11, 2**9, 2**28
+_ONCE = 2  # times as many products, for one picture: it is coloured once, as a rule
 
 
 def _convolve(
@@ -33,7 +34,8 @@ def _convolve(
     if keeps and small and not anywhere:
         pairs, pixels = math.prod(kernel.shape[2:]), math.prod(x.shape[:3])
         many = pairs >= _PAIRS and pixels >= _PIXELS
-        if many and 9 * pairs * pixels >= _PRODUCTS:
+        least = _PRODUCTS * (_ONCE if x.shape[0] == 1 else 1)
+        if many and 9 * pairs * pixels >= least:
             return convolve(x, kernel, dilation)
     plain: jax.Array = lax.conv_general_dilated(x, kernel, strides, padding, **how)
     return plain
