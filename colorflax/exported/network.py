@@ -19,15 +19,20 @@ float32 -> ab (b, h, w, 2), float32."""
 DTYPES = ("float32", "bfloat16")
 WIDTH = features.WIDTH  # of an embedding
 
+_LARGE = 2**13  # numbers of a kernel
+
 
 def stored(variables: Any, dtype: str) -> Any:
     """`variables` with what is large, kernels, in `dtype`.
 
-    Biases and the statistics of norms are few, and cost little to keep as they are.
+    Biases, the statistics of norms and small kernels are few, and cost little to keep
+    as they are. Rounded, the depthwise kernels of a network's first layers alone cost
+    more than all others together.
     """
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     return jax.tree.map(
-        lambda x: x.astype(kind) if x.ndim > 1 else x, jax.device_get(variables)
+        lambda x: x.astype(kind) if x.ndim > 1 and x.size > _LARGE else x,
+        jax.device_get(variables),
     )
 
 
