@@ -9,7 +9,9 @@ photograph, the mean over photographs.
 """
 
 import dataclasses
+import functools
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -21,6 +23,7 @@ from PIL import Image
 import colorflax
 from colorflax.data import photographs
 from colorflax.order import Hint
+from colorflax.prediction import Prediction
 
 _SIDE = 512  # px, to which the long side of larger ones is shrunk
 _COUNTS = (0, 1, 3, 10, 30)
@@ -41,13 +44,10 @@ def bench_hints(rounds: int) -> None:
         truth = np.asarray(image)
         hints = [_true(truth, *rng.random(2)) for _ in range(max(_COUNTS))]
         said = colorizer.look(truth)
-        mean = {"temperature": 1.0, "saturation": 1 / said.objective.gain}
-        ways = (dataclasses.replace(said, decode=_grey), {}), (said, {}), (said, mean)
+        alone = dataclasses.replace(said, decode=_grey)
+        ways = alone.picture, said.picture, _mean(said)
         rows.append(
-            [
-                [_psnr(way.picture(**how, hints=hints[:n]), truth) for n in _COUNTS]
-                for way, how in ways
-            ]
+            [[_psnr(way(hints=hints[:n]), truth) for n in _COUNTS] for way in ways]
         )
     print(f"colours set by hand, {len(rows)} photographs: PSNR of RGB in dB")
     print(f"  {'points':<22}" + "".join(f"{n:8d}" for n in _COUNTS))
@@ -70,6 +70,11 @@ def _true(rgb: np.ndarray, across: float, down: float) -> Hint:
 def _grey(head: jax.Array, temperature: float, tau: float) -> jax.Array:
     del temperature, tau
     return jnp.zeros((*head.shape[:3], 2))
+
+
+def _mean(said: Prediction) -> Callable[..., np.ndarray]:
+    gain = said.objective.gain
+    return functools.partial(said.picture, temperature=1.0, saturation=1 / gain)
 
 
 def _psnr(picture: np.ndarray, truth: np.ndarray) -> float:
