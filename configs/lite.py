@@ -10,10 +10,10 @@ half as it is, and leaves out a part of the rest at each step.
 
 Plain cross-entropy over 313 bins: it learns how likely each colour is, and how lively
 a picture becomes is chosen when that is decoded (`objective.gain`). On the 1,149 of
-11,845 photographs that were set aside, the MSE of the mean, in (ab/127)^2, was 0.0123 at
-96 px by Lite0 (`--config.model.encoder_size=0`), 33.0% below grey, after 3,600 steps of
-crops of that size, an hour on two CPU cores; and 0.0124 at 112 px by Lite2, 34.2% below,
-after 1,500 steps of these crops, twenty minutes. Both had a head start: see
+11,845 photographs that were set aside, the MSE of the mean, in (ab/127)^2, was 0.0123
+at 96 px by Lite0 (`--config.model.encoder_size=0`), 33.0% below grey, after 3,600 steps
+of crops of that size, an hour on two CPU cores; and 0.0124 at 112 px by Lite2, 34.2%
+below, after 1,500 steps of these crops, twenty minutes. Both had a head start: see
 colorflax/weights/README.md. (`unet`, after 11,700 steps and four hours: 30.3%.)
 
 `larger` goes on from there with nearly whole photographs, enlarged to what the
