@@ -80,9 +80,9 @@ if __name__ == "__main__":
 def test_a_photograph_that_disappears_from_workers(photos: str, tmp_path: Path) -> None:
     for path in Path(photos).glob("*.png"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "script.py").write_text(_WORKERS)
+    (tmp_path / ".script.py").write_text(_WORKERS)
     done = subprocess.run(
-        [sys.executable, tmp_path / "script.py", tmp_path], cwd=ROOT,
+        [sys.executable, tmp_path / ".script.py", tmp_path], cwd=ROOT,
         capture_output=True, text=True, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
     )  # fmt: skip
