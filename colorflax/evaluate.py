@@ -172,7 +172,7 @@ def _numbers(flag: str) -> list[float]:
 
 def _own(saved: checkpoint.Saved | None) -> library.Division | None:
     """The photographs of the run; None where they are not here, or not all the same."""
-    if saved is None:
+    if saved is None or saved.about["photographs"] == release.PHOTOGRAPHS:
         return None
     try:
         found = library.find(config.parse(saved.about["config"]).data)

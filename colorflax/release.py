@@ -26,6 +26,7 @@ MIRRORS = (
 )
 _LIMITS = download.Limits(max_megabytes=200.0, patience=3600.0)  # it has 129 MB
 
+PHOTOGRAPHS = "not known here"  # those that it was trained on
 SETTINGS = config.Config(
     seed=0,
     model=config.Model(name="zhang", stride=4),
@@ -139,7 +140,7 @@ def publish(source: Path, out: Path) -> None:
     about = {
         "colorflax": __version__,
         "config": SETTINGS.to_dict(),
-        "photographs": "not known here",
+        "photographs": PHOTOGRAPHS,
         "features": None,
         "published": {
             "file": source.name,
