@@ -92,9 +92,7 @@ def main(argv: Sequence[str]) -> None:
     if network:
         assert saved is not None
         model = _network(saved, settings)
-    if own is None and saved is not None and not _DATA["source"].value:
-        _need_photographs(settings)
-    sides = library.find(settings.data)
+    sides = _found(settings, own)
     result = contest.evaluate(
         model, sides, settings.data, _MODE.value,
         batch_size=_BATCH.value, seed=_SEED.value,
@@ -181,11 +179,12 @@ def _own(saved: checkpoint.Saved | None) -> library.Division | None:
     return found if library.fingerprint(found) == saved.about["photographs"] else None
 
 
-def _need_photographs(settings: config.Config) -> None:
-    """Raise `UserError` where no flag names photographs, and the run's are not here."""
+def _found(settings: config.Config, own: library.Division | None) -> library.Division:
     try:
-        library.find(settings.data)
+        return library.find(settings.data)
     except UserError as error:
+        if _DATA["source"].value or own is not None:
+            raise
         raise UserError(
             f"the photographs of the run are not here ({error}); name some, for "
             "example --config.data.source=folder:DIR"

@@ -144,3 +144,13 @@ def test_kinds_of_python(tmp_path: Path) -> None:
     rgba = Image.new("RGBA", (5, 4), (1, 2, 3, 4))
     picture = take(rgba)
     assert np.array_equal(back(rgba, picture.pixels, picture.alpha), rgba)
+
+
+@pytest.mark.parametrize(("kind", "pages"), [("TIFF", 3), ("MPO", 1)])
+def test_pages_are_counted(kind: str, pages: int, tmp_path: Path) -> None:
+    """Those of a phone's JPEG are no photographs: previews, a map of the light."""
+    first, *others = (Image.new("RGB", (8, 6), (n, n, n)) for n in (9, 99, 199))
+    first.save(tmp_path / "x", kind, save_all=True, append_images=others)
+    picture = read(tmp_path / "x")
+    assert picture.pages == pages
+    assert abs(int(picture.pixels[0, 0, 0]) - 9) <= 1

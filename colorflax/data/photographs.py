@@ -153,7 +153,8 @@ def list_files(root: Path, without: Path | None = None) -> list[Path]:
     every = all_files(root)
     if without is not None:
         ours = without.resolve()
-        every = [path for path in every if ours not in path.resolve().parents]
+        places = {path.parent: path.parent.resolve() for path in every}
+        every = [p for p in every if not places[p.parent].is_relative_to(ours)]
     if others := passed_over(path for path in every if not named_like_a_picture(path)):
         _log.info("%s: %s", files.shown(root), others)
     return [path for path in every if named_like_a_picture(path)]

@@ -12,6 +12,9 @@ from colorflax.data.decode import convert_profile, opened, orientation, to_16_bi
 from colorflax.picture import deep, metadata, profile
 from colorflax.picture.pixels import Picture, Pixels
 
+# A JPEG of a phone may have more pictures behind it: previews, maps of light or depth.
+_PAGED = ("TIFF", "GIF", "PNG", "WEBP", "AVIF")
+
 
 def read(file: Path | bytes, name: str | None = None) -> Picture:
     """Read a picture with its metadata; of several pages, the first.
@@ -34,7 +37,8 @@ def read(file: Path | bytes, name: str | None = None) -> Picture:
         told = _told(image)
         pixels = deep.read(image, again)
         picture = _picture(image, told, pixels)
-        return dataclasses.replace(picture, pages=_pages(again))
+        pages = _pages(again) if image.format in _PAGED else 1
+        return dataclasses.replace(picture, pages=pages)
 
 
 def of_image(image: Image.Image) -> Picture:
