@@ -135,7 +135,7 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     [
         ([], "name a checkpoint, --checkpoint=RUN"),
         (["--checkpoint=no/where"], "no/where: no checkpoint here"),
-        (["--checkpoint=default"], "the photographs of the run are not here (photos: no"),
+        (["--checkpoint=default"], "photographs of the run are not here (photos: no"),
         (["--model=grey"], "name photographs, for example --config.data.source"),
         (["--model=grey", "--tau=1"], "--model=grey has no temperature, tau or gain"),
         (
