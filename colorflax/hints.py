@@ -11,8 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 from PIL import ImageColor
-from scipy import sparse
-from scipy.sparse import linalg
 
 from colorflax import color
 from colorflax.errors import UserError
@@ -39,20 +37,28 @@ def moved(
         cells: row and column of each point; of several in one the mean counts.
         colours: ab of each.
     """
+    # It takes a quarter of a second to import, and few pictures have points.
+    from scipy import sparse
+    from scipy.sparse import linalg
+
     h, w = L.shape
     places = np.ravel_multi_index(tuple(cells.T), (h, w))
     firm = _FIRM * np.bincount(places, minlength=h * w)
     wanted = np.zeros((h * w, 2))
     np.add.at(wanted, places, _FIRM * (colours - ab.reshape(-1, 2)[places]))
-    ties = _ties(L)
+    one, other, tie = _ties(L)
+    both = np.concatenate([one, other]), np.concatenate([other, one])
+    weights = sparse.csr_array((np.concatenate([tie, tie]), both), (h * w, h * w))
     # Over about the length of the picture, what is spread fades.
-    ties += sparse.diags_array(firm + 1 / (h * w))
+    ties = sparse.diags_array(weights.sum(axis=1) + firm + 1 / (h * w)) - weights
     difference = linalg.spsolve(ties.tocsc(), wanted)
     return ab + difference.reshape(h, w, 2).astype(ab.dtype)
 
 
-def _ties(L: Float[np.ndarray, "h w"]) -> sparse.csr_array:
-    """The matrix of sum w_ij |x_i - x_j|^2 over pairs of eight neighbours."""
+def _ties(
+    L: Float[np.ndarray, "h w"],
+) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Neighbours i, j and w_ij of sum w_ij |x_i - x_j|^2; each has eight of them."""
     h, w = L.shape
     number = np.arange(h * w).reshape(h, w)
     pairs = [
@@ -65,11 +71,7 @@ def _ties(L: Float[np.ndarray, "h w"]) -> sparse.csr_array:
     other = np.concatenate([b.ravel() for _, b, _ in pairs])
     far = np.concatenate([np.full(a.size, length) for a, _, length in pairs])
     step = (L.ravel()[one] - L.ravel()[other]) / _EDGE
-    tie = (np.exp(-(step**2) / 2) + _LEAST) / far
-    both = np.concatenate([one, other]), np.concatenate([other, one])
-    shape = (h * w, h * w)
-    weights = sparse.csr_array((np.concatenate([tie, tie]), both), shape=shape)
-    return sparse.csr_array(sparse.diags_array(weights.sum(axis=1)) - weights)
+    return one, other, (np.exp(-(step**2) / 2) + _LEAST) / far
 
 
 def cells(

@@ -50,7 +50,7 @@ def test_colouring_brings_no_training_code() -> None:
     )  # fmt: skip
     loaded = set(done.stdout.split())
     assert "colorflax.coloring" in loaded
-    assert not loaded & {"optax", "grain", "keras", "tensorboardX"}
+    assert not loaded & {"optax", "grain", "keras", "scipy", "tensorboardX"}
     rooms = ("tasks", "train", "optim", "state", "augment", "data.pipeline")
     assert not loaded & {f"colorflax.{room}" for room in rooms}
 
