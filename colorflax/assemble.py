@@ -47,9 +47,7 @@ class Run(NamedTuple):
     title: str  # of the table
     training_batches: Callable[[int], Iterator[HostBatch]]  # from a step on
     evaluation_batches: Callable[[], Iterator[HostBatch]]
-    begin: Callable[[Any], Any] = lambda state: (
-        state
-    )  # what step 0 makes of a fresh one
+    start: warmstart.Start = warmstart.RANDOM
 
 
 def assemble(
@@ -76,21 +74,21 @@ def assemble(
     before = checkpoint.remembered(workdir)
     changed = resume.changes(before, settings) if before else {}
     resume.permit(changed, workdir, allow_changes)
-    begins, begin = None, None
-    start = {name: before and before.get(name) for name in ("init_from", "encoder")}
+    begins, start = None, warmstart.RANDOM
+    began = {name: before and before.get(name) for name in ("init_from", "encoder")}
     if init_from is not None:
-        begins, start["init_from"] = warmstart.find(init_from, settings, before)
-        begin = warmstart.begin(begins)
+        begins, began["init_from"] = warmstart.find(init_from, settings, before)
+        start = warmstart.begin(begins, init_from)
     elif before is None and settings.model.encoder == "imagenet":
         size = settings.model.encoder_size
-        begin, start["encoder"] = warmstart.from_imagenet(size), imagenet.record(size)
+        start, began["encoder"] = warmstart.from_imagenet(size), imagenet.record(size)
     sides = library.find(settings.data)
     training, validation = sides
     about: dict[str, Any] = {
         "colorflax": __version__,
         "config": settings.to_dict(),
         "photographs": library.fingerprint(sides),
-        **start,
+        **began,
     }
     if before is not None and before["photographs"] != about["photographs"]:
         changed["photographs"] = f"the photographs of {settings.data.source} changed"
@@ -116,11 +114,11 @@ def assemble(
     whole = {"process": 0, "processes": 1}
     share = {"process": jax.process_index(), "processes": jax.process_count()}
 
-    def training_batches(start: int, part: dict[str, int]) -> Iterator[HostBatch]:
+    def training_batches(step: int, part: dict[str, int]) -> Iterator[HostBatch]:
         return pipeline.training_batches(
             training, for_training, settings.data,
             labels=None if named is None else named.training, seed=settings.seed,
-            batch_size=settings.train.batch_size, start=start, **part,
+            batch_size=settings.train.batch_size, start=step, **part,
         )  # fmt: skip
 
     def evaluation_batches() -> Iterator[HostBatch]:
@@ -156,9 +154,9 @@ def assemble(
         task=task,
         about=about,
         title=f"{count}, {which}, at {settings.data.size} px",
-        training_batches=lambda start: training_batches(start, share),
+        training_batches=lambda step: training_batches(step, share),
         evaluation_batches=evaluation_batches,
-        **({} if begin is None else {"begin": begin}),
+        start=start,
     )
 
 

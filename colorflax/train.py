@@ -59,7 +59,9 @@ def train(
             # A run that was asked to stop saved before it evaluated.
             judged = start if checkpoints.scored(start) else start - 1
         else:
-            state = run.begin(state)
+            state = run.start.of(state)
+            if first:
+                say(f"{workdir}: begins with {run.start.words}")
         if start and first:
             going_on = f"going on from step {start} of {timing.steps}"
             done = f"already at step {start}, nothing to train"

@@ -1,7 +1,7 @@
 """A run that begins with what was trained before in place of random numbers."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,6 +15,16 @@ _SHAPING = (
     ("model", "encoder_size"),
     ("objective", "name"), ("features", "name"),
 )  # fmt: skip
+
+
+class Start(NamedTuple):
+    """What a run begins with: in words, and what step 0 makes of a fresh state."""
+
+    words: str
+    of: Callable[[Any], Any]
+
+
+RANDOM = Start("random numbers", lambda state: state)
 
 
 def find(
@@ -52,10 +62,10 @@ def find(
     return saved, record
 
 
-def begin(saved: checkpoint.Saved) -> Callable[[Any], Any]:
-    """A function of a fresh state: the same with the network of `saved`.
+def begin(saved: checkpoint.Saved, name: str) -> Start:
+    """The network of `saved`, which the user named so.
 
-    It raises `UserError` where the arrays are not those of the state.
+    `of` raises `UserError` where the arrays are not those of the state.
     """
 
     def start(state: Any) -> Any:
@@ -72,11 +82,11 @@ def begin(saved: checkpoint.Saved) -> Callable[[Any], Any]:
                 )
         return _begun(state, saved.variables)
 
-    return start
+    return Start(f"the network of {name}", start)
 
 
-def from_imagenet(size: int) -> Callable[[Any], Any]:
-    """A function of a fresh state: the same with a way down that knows ImageNet.
+def from_imagenet(size: int) -> Start:
+    """A way down that knows ImageNet; all else as it is.
 
     Args:
         size: `config.model.encoder_size`.
@@ -86,8 +96,11 @@ def from_imagenet(size: int) -> Callable[[Any], Any]:
     """
     tensors = imagenet.read(size)
     # On the host: a step gives away the buffers of its state, each of them once.
-    return lambda state: _begun(
-        state, imagenet.join(jax.device_get(state.newest), tensors)
+    return Start(
+        "a way down that knows ImageNet, and random numbers",
+        lambda state: _begun(
+            state, imagenet.join(jax.device_get(state.newest), tensors)
+        ),
     )
 
 

@@ -127,7 +127,8 @@ def test_a_run_begins_there(
     assert run.about["encoder"]["sha256"] == imagenet.record(2)["sha256"]
     batch = next(run.training_batches(0))
     fresh = steps.lane(run.task, "jit", 0, jax.devices()[:1]).init(batch)
-    state = run.begin(fresh)
+    assert run.start.words.startswith("a way down that knows ImageNet")
+    state = run.start.of(fresh)
     stem = imagenet.read(2)["_conv_stem.weight"].sum(1, keepdims=True)
     for network in (state.newest, state.variables):
         kernel = network["params"]["stem"]["kernel"]

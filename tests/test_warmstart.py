@@ -21,7 +21,7 @@ def test_it_begins_with_the_network_of_the_checkpoint(
     settings = runs.settings(photos, optim__ema=ema)
     run = runs.begin(settings, tmp_path, init_from=str(finished))
     fresh = steps.lane(run.task, "jit", 0).init(next(run.evaluation_batches()))
-    state = run.begin(fresh)
+    state = run.start.of(fresh)
     saved = checkpoint.load(finished)
     for there in (state.newest, state.variables):
         jax.tree.map(np.testing.assert_array_equal, there, saved.variables)
@@ -36,7 +36,9 @@ def test_it_begins_with_the_network_of_the_checkpoint(
     assert run.about["init_from"] == {"name": str(finished), "sha256": digest}
 
 
-def test_the_same_command_goes_on(finished: Path, photos: str, tmp_path: Path) -> None:
+def test_the_same_command_goes_on(
+    finished: Path, photos: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What was begun with is not begun with again, whether or not it is still named."""
     ends = []
     for stops, again in (((6,), None), ((2, 4, 6), "same"), ((3, 6), None)):
@@ -47,6 +49,8 @@ def test_the_same_command_goes_on(finished: Path, photos: str, tmp_path: Path) -
             train.train(
                 runs.begin(settings, workdir, init_from=name), settings, workdir
             )
+        words = f"{workdir}: begins with the network of {finished}\n"
+        assert capsys.readouterr().err.count(words) == 1
         ends.append(workdir)
     runs.assert_same_end(ends[0], ends[1])
     runs.assert_same_end(ends[0], ends[2])
@@ -70,7 +74,7 @@ def test_what_does_not_fit_is_refused(
     run = runs.begin(same, tmp_path, network=Small, init_from=str(finished))
     state = steps.lane(run.task, "jit", 0).init(next(run.evaluation_batches()))
     with pytest.raises(UserError, match="where this network has"):
-        run.begin(state)
+        run.start.of(state)
 
 
 def test_default_is_the_word_for_ours(
