@@ -17,7 +17,7 @@ from colorflax.order import Hint
 Size = tuple[int, int]
 """Width and height."""
 
-_RING, _LINE = 1 / 128, 1 / 400  # of the longest side
+_RING, _LINE = 1 / 96, 1 / 300  # of the longest side
 _LEAST_RING, _LEAST_LINE = 4, 1.5  # px
 
 

@@ -55,15 +55,14 @@ class Desk:
         on.strip.select(self._choose, knobs, on.which, **calm).then(**show, **calm)
         for paint, button in on.paints.items():
             button.click(None, None, on.colour, js=f"() => '{paint}'")
-        # Who clicks again before the picture has changed means that one as well.
-        on.canvas.select(
-            self._point, [on.sitting, on.hints, on.colour], held,
-            trigger_mode="multiple", **calm,
-        ).then(**show, **calm)  # fmt: skip
-        on.back.click(lambda hints: _held(hints[:-1]), on.hints, held, **calm).then(
+        # Who clicks again before the picture has changed means that click as well.
+        each: Any = calm | {"outputs": held, "trigger_mode": "multiple"}
+        where = [on.sitting, on.hints, on.colour]
+        on.canvas.select(self._point, where, **each).then(**show, **calm)
+        on.back.click(lambda hints: _held(hints[:-1]), on.hints, **each).then(
             **show, **calm
         )
-        on.clear.click(lambda: _held(()), None, held, **calm).then(**show, **calm)
+        on.clear.click(lambda: _held(()), **each).then(**show, **calm)
         on.save.click(self._save, knobs, on.link, **how).success(
             None, js="() => document.querySelector('#link').click()"
         )

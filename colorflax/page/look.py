@@ -20,7 +20,7 @@ CSS = """
 #colour {overflow: visible !important; z-index: 9}
 #colour .dialog-button {width: 100%; height: 1.9rem; border-radius: 6px}
 #colour .color-picker {position: absolute; box-shadow: 0 4px 16px #0004}
-#points {color: var(--body-text-color-subdued)}
+#points {color: var(--body-text-color-subdued); min-width: 260px !important}
 #points span {display: inline-block; margin-right: 1rem; white-space: nowrap}
 #points i {display: inline-block; width: .8em; height: .8em; border-radius: 50%;
   margin-right: .4em; border: 1px solid currentcolor; vertical-align: -.05em}

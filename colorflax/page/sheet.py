@@ -70,7 +70,8 @@ class Sheet:
 
     def _set(self) -> None:
         gr.HTML(
-            "Choose a colour (the first field has all), and click on what should be it."
+            "Choose a colour (the first field has them all) and click on what should "
+            "have it."
         )
         with gr.Row(elem_id="palette"):
             self.colour = gr.ColorPicker(
