@@ -45,6 +45,7 @@ class Prediction:
         head: what the network said.
         rgb: (1, h, w, 3), what it saw, its edges repeated to few sizes.
         size: height and width without them.
+        pointed: width and height of what hints point at, where that is not the source.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Prediction:
     head: jax.Array
     rgb: UInt8[np.ndarray, "1 h w 3"]
     size: tuple[int, int]
+    pointed: tuple[int, int] | None = None
 
     def picture(
         self,
@@ -169,7 +171,8 @@ class Prediction:
             return paint(self.source.pixels, enlarged, saturation)
         h, w = self.rows_columns
         said = saturation * np.asarray(ab)[0, :h, :w]
-        places = hints.cells(hinted, self.source.size, self._extent, (h, w))
+        size = self.pointed or self.source.size
+        places = hints.cells(hinted, size, self._extent, (h, w))
         said = hints.moved(said, self._lightness(), places, hints.colours(hinted))
         enlarged = self._enlarged(said[None], guide=self.edges)
         return paint(self.source.pixels, enlarged)

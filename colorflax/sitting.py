@@ -6,17 +6,19 @@ the one that `colorize` writes with these settings.
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from colorflax import pointing
 from colorflax.data.decode import opened
 from colorflax.errors import UserError
 from colorflax.files import shown
 from colorflax.objectives import Classification
-from colorflax.order import Wish
+from colorflax.order import Hint, Wish
 from colorflax.picture import Picture, read
 from colorflax.prediction import Prediction
 from colorflax.workshop import album
@@ -73,13 +75,12 @@ class Sitting:
     def show(self, which: str, wish: Wish) -> Shown:
         """What the file of that name would look like, small."""
         said = self._small
-        how = wish.temperature, wish.saturation, wish.tau
         if which == COLOURS:
-            return said.picture(*how)
+            return said.picture(*_how(wish))
         if which == CONFIDENCE:
             return _grey(said.confidence())
         number = int(which.removeprefix(sample("")))
-        drawn = said.samples(wish.samples, wish.seed, *how)
+        drawn = said.samples(wish.samples, wish.seed, *_how(wish))
         return next(itertools.islice(drawn, number - 1, None))
 
     def names(self, wish: Wish) -> list[str]:
@@ -91,12 +92,28 @@ class Sitting:
     def choices(self, wish: Wish) -> list[tuple[str, Shown]]:
         """All of them by name, smaller still."""
         said = self._thumb
-        how = wish.temperature, wish.saturation, wish.tau
-        shown = [said.picture(*how)]
+        shown = [said.picture(*_how(wish))]
         if isinstance(said.objective, Classification):
-            shown += said.samples(wish.samples, wish.seed, *how)
+            shown += said.samples(wish.samples, wish.seed, *_how(wish))
             shown.append(_grey(said.confidence()))
         return list(zip(self.names(wish), shown, strict=True))
+
+    def hint(self, click: Sequence[int], colour: str) -> Hint:
+        """A colour that is set by a click on what is shown.
+
+        Args:
+            click: px of that, from the left and the top edge.
+            colour: as a browser has it.
+
+        Raises:
+            UserError: it is no colour.
+        """
+        shown, size = self._small.source.size, self._said.source.size
+        return Hint(*pointing.place(click, shown, size), pointing.colour(colour))
+
+    def marked(self, shown: Shown, hints: Sequence[Hint]) -> Shown:
+        """What is shown, with rings around the points where colours were set."""
+        return pointing.marked(shown, self._said.source.size, hints)
 
     def file(self, which: str, wish: Wish) -> tuple[str, bytes]:
         """The file at full size, and what `colorize` would call it."""
@@ -123,7 +140,12 @@ def _reduced(said: Prediction, side: int) -> Prediction:
     source = said.source
     image = source.small(max(1, max(source.size) // (2 * side)))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return dataclasses.replace(said, source=Picture(np.asarray(image)))
+    small = Picture(np.asarray(image))
+    return dataclasses.replace(said, source=small, pointed=source.size)
+
+
+def _how(wish: Wish) -> tuple[float | None, float, float | None, tuple[Hint, ...]]:
+    return wish.temperature, wish.saturation, wish.tau, wish.hints
 
 
 def _grey(values: UInt8[np.ndarray, "h w"]) -> Shown:

@@ -1,10 +1,9 @@
-"""The page: what is shown and downloaded, what is refused, a browser that uses it."""
+"""The page: what is refused, and a browser that uses it."""
 
-import dataclasses
 import importlib.util
-import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,18 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import commands
-import numpy as np
+import browsing
 import pytest
 import runs
-from PIL import Image
+import sittings
+from sittings import WISH
 
-from colorflax import app, predict
-from colorflax.data.photographs import builtin
+from colorflax import app
 from colorflax.errors import UserError
-from colorflax.order import Wish
-from colorflax.sitting import COLOURS, CONFIDENCE, Sitting
-from colorflax.workshop.studio import Studio
 
 ROOT = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
@@ -38,7 +33,6 @@ TOO_LARGE = (
     "larger than the 1 MB that this page takes; the command colorflax.colorize takes "
     "larger ones"
 )
-WISH = Wish(temperature=0.5, saturation=1.25, tau=0.5, samples=2)
 
 
 def _missing(*libraries: str) -> str | None:
@@ -54,72 +48,7 @@ def bins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Grey, a JPEG with EXIF, larger than what is shown of it."""
-    path = tmp_path_factory.mktemp("photo") / "old photo.jpg"
-    exif = Image.Exif()
-    exif[0x010F] = "Camera"
-    image = builtin()[0].open().convert("L").resize((1060, 220))
-    image.save(path, exif=exif)
-    return path
-
-
-@pytest.fixture(scope="module")
-def colored(bins: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command makes of it, with WISH and a confidence map."""
-    out = tmp_path_factory.mktemp("colored")
-    flags = [f"--{name}={getattr(WISH, name)}" for name in
-             ("temperature", "saturation", "tau", "samples")]  # fmt: skip
-    done = commands.run(
-        "colorflax.colorize", f"--checkpoint={bins}", f"--out={out}", "--confidence",
-        *flags, photo,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return out
-
-
-def test_one_look_many_settings(
-    bins: Path, photo: Path, colored: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The files are the command's, byte for byte; what is shown is those, small."""
-    colorizer = predict.load(bins)
-    looks, run = [], colorizer._run
-    monkeypatch.setattr(colorizer, "_run", lambda *a: looks.append(1) or run(*a))
-    sitting = Sitting(Studio(colorizer, Wish()), photo, most_pixels=1e6)
-    assert sitting.about == "1060 x 220 px, 8 bits, grey"
-    names = [COLOURS, "sample-1", "sample-2", CONFIDENCE]
-    thumbs = dict(sitting.choices(WISH))
-    assert list(thumbs) == sitting.names(WISH) == names
-    for which in names:
-        name, content = sitting.file(which, WISH)
-        middle = "" if which == COLOURS else f".{which}"
-        assert name == f"old photo{middle}.png"
-        assert content == (colored / name).read_bytes()
-        large = Image.open(io.BytesIO(content)).convert("RGB")
-        for small in (sitting.show(which, WISH), thumbs[which]):
-            h, w = small.shape[:2]
-            wanted = np.asarray(large.resize((w, h), Image.Resampling.LANCZOS))
-            assert np.abs(small.astype(int) - wanted).mean() < 4, which
-    assert sitting.before.shape == sitting.show(COLOURS, WISH).shape == (213, 1024, 3)
-    assert [name for name, _ in sitting.choices(Wish())] == [COLOURS, CONFIDENCE]
-    plain = sitting.show(COLOURS, Wish())
-    for change in ({"temperature": 0.05}, {"saturation": 0.5}, {"tau": 1.0}):
-        assert not np.array_equal(sitting.show(COLOURS, Wish(**change)), plain)
-    other = dataclasses.replace(WISH, seed=1)
-    before, after = (sitting.show("sample-1", wish) for wish in (WISH, other))
-    assert not np.array_equal(before, after)
-    assert len(looks) == 1
-
-
-def test_what_is_not_taken_and_what_means_nothing(tmp_path: Path, photo: Path) -> None:
-    studio = Studio(predict.load(runs.untrained(tmp_path / "run")), Wish())
-    sitting = Sitting(studio, photo, most_pixels=1060 * 220.0)
-    assert sitting.names(Wish(samples=3)) == [COLOURS]
-    with pytest.raises(UserError, match=r"^old photo.jpg: 0.2 megapixels, more than"):
-        Sitting(studio, photo, most_pixels=1060 * 219.9)
-    bad = tmp_path / "notes.jpg"
-    bad.write_text("hello")
-    with pytest.raises(UserError, match=r"^notes.jpg: not a picture"):
-        Sitting(studio, bad, most_pixels=1e6)
+    return sittings.photograph(tmp_path_factory.mktemp("photo"))
 
 
 def test_without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +118,7 @@ def test_no_file_outside_and_no_stranger(address: str, tmp_path: Path) -> None:
     assert (status, said) == (413, f"x.tif: {TOO_LARGE}")
 
 
-def test_in_a_browser(address: str, photo: Path, colored: Path, tmp_path: Path) -> None:
+def test_in_a_browser(address: str, bins: Path, photo: Path, tmp_path: Path) -> None:
     if missing := _missing("playwright"):
         pytest.skip(f"{missing} is not installed: pip install -e '.[browser]'")
     if BROWSER is None:
@@ -200,16 +129,21 @@ def test_in_a_browser(address: str, photo: Path, colored: Path, tmp_path: Path) 
         browser = playwright.chromium.launch(
             executable_path=BROWSER, args=FLAGS.split()
         )
-        _use(browser.new_page(), address, photo, colored, tmp_path)
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.set_default_timeout(60_000)
+        page.goto(address)
+        _drop(page, photo, tmp_path)
+        _compare(page, sittings.colored(bins, photo, tmp_path / "plain"))
+        _set_colours(page, bins, photo, tmp_path)
         browser.close()
+    assert asked
+    assert all(url.startswith((address, "data:", "blob:")) for url in asked), asked
 
 
-def _use(page: Any, address: str, photo: Path, colored: Path, tmp_path: Path) -> None:
-    """As a person would."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.set_default_timeout(60_000)
-    page.goto(address)
+def _drop(page: Any, photo: Path, tmp_path: Path) -> None:
+    """What is no photograph, what is too large, and a photograph."""
     drop = page.locator("#file input[type=file]")
     drop.wait_for(state="attached")
     assert page.locator("#save").is_disabled()
@@ -225,46 +159,80 @@ def _use(page: Any, address: str, photo: Path, colored: Path, tmp_path: Path) ->
     drop.set_input_files(photo)
     page.get_by_text("1060 x 220 px, 8 bits, grey").wait_for()
 
-    def after(former: str | None) -> str:
-        """The address of the picture on the right, once it is another."""
-        page.wait_for_function(
-            "old => { const x = document.querySelectorAll('#pair img')[1];"
-            " return x && x.complete && x.naturalWidth && x.src !== old }",
-            arg=former,
-        )
-        return page.locator("#pair img").nth(1).get_attribute("src")
 
-    shown = after(None)
+def _compare(page: Any, colored: dict[str, bytes]) -> None:
+    """Each setting changes the picture, and each choice is the command's file."""
+    shown = browsing.changed(page, "#pair", 1, None)
     before = page.locator("#pair img").nth(0).get_attribute("src")
     assert before != shown
-    for knob, value in (
-        ("temperature", 0.5),
-        ("saturation", 1.25),
-        ("tau", 0.5),
-        ("samples", 2),
-    ):
+    for knob in ("temperature", "saturation", "tau", "samples"):
         number = page.locator(f"#{knob} input[type=number]")
-        number.fill(str(value))
+        number.fill(str(getattr(WISH, knob)))
         number.press("Enter")
         if knob != "samples":
-            shown = after(shown)
-    strip = page.locator("#strip button.thumbnail-item")
+            shown = browsing.changed(page, "#pair", 1, shown)
     page.wait_for_function(
         "document.querySelectorAll('#strip button.thumbnail-item').length == 4"
     )
-
-    def download() -> tuple[str, bytes]:
-        with page.expect_download() as coming:
-            page.locator("#save").click()
-        return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
-
-    for i, name in enumerate(
-        ("old photo.png", "old photo.sample-1.png", "old photo.sample-2.png",
-         "old photo.confidence.png")
-    ):  # fmt: skip
+    for i, (name, content) in enumerate(colored.items()):
         if i:
-            strip.nth(i).click()
-            shown = after(shown)
-        assert download() == (name, (colored / name).read_bytes())
-    assert asked
-    assert all(url.startswith((address, "data:", "blob:")) for url in asked), asked
+            browsing.choose(page, i)
+            shown = browsing.changed(page, "#pair", 1, shown)
+        assert browsing.download(page) == (name, content)
+
+
+def _set_colours(page: Any, bins: Path, photo: Path, tmp_path: Path) -> None:
+    """Two clicks, of which one is taken back; nothing is left to a new photograph."""
+    page.get_by_role("tab", name="Set colours").click()
+    # Of the map of confidence, which is chosen, these are the colours.
+    none = browsing.changed(page, "#canvas", 0, None)
+    for button in ("#back", "#clear"):
+        assert page.locator(button).is_disabled()
+
+    browsing.click(page, 0.25, 0.75)
+    one = browsing.changed(page, "#canvas", 0, none)
+    [hint] = browsing.points(page)
+    assert abs(hint.x - 265) <= 2
+    assert abs(hint.y - 165) <= 2
+    assert hint.colour == "#d8a88c"
+    page.locator("#colour button").click()
+    page.locator("#colour .color-gradient").click(position={"x": 150, "y": 50})
+    browsing.click(page, 0.75, 0.25)  # which closes the field of colours as well
+    two = browsing.changed(page, "#canvas", 0, one)
+    _, other = browsing.points(page)
+    assert re.fullmatch("#[0-9a-f]{6}", other.colour)
+    assert other.colour != hint.colour
+    page.locator("#back").click()
+    assert browsing.changed(page, "#canvas", 0, two) == one
+    assert browsing.points(page) == [hint]
+
+    colored = sittings.colored(bins, photo, tmp_path / "hinted", hint)
+    shown = one
+    for i, (name, content) in enumerate(colored.items()):
+        browsing.choose(page, i)
+        if 0 < i < 3:
+            shown = browsing.changed(page, "#canvas", 0, shown)
+        assert browsing.download(page) == (name, content)
+    page.get_by_role("tab", name="Compare").click()
+    sure = browsing.changed(page, "#pair", 1, None)
+    browsing.choose(page, 0)
+    # Had it rings as well, it would be the same picture at the same address.
+    assert browsing.changed(page, "#pair", 1, sure) not in (one, none)
+    page.get_by_role("tab", name="Set colours").click()
+    page.locator("#clear").click()
+    assert browsing.changed(page, "#canvas", 0, one) == none
+    page.get_by_role("tab", name="Compare").click()
+    assert browsing.changed(page, "#pair", 1, None) == none
+    page.get_by_role("tab", name="Set colours").click()
+
+    page.locator("#paint-leaf").click()
+    page.locator("#colour button[style*='rgb(95, 127, 63)']").wait_for()
+    for x in (0.4, 0.5, 0.6):  # faster than it can be shown
+        browsing.click(page, x, 0.5)
+    page.locator("#points span").nth(2).wait_for()
+    assert {point.colour for point in browsing.points(page)} == {"#5f7f3f"}
+    page.locator("#file").get_by_label("Clear").click()
+    page.locator("#canvas img").wait_for(state="detached")
+    page.locator("#file input[type=file]").set_input_files(photo)
+    assert browsing.changed(page, "#canvas", 0, None) == none
+    assert not browsing.points(page)

@@ -1,0 +1,76 @@
+"""The page on a port of this machine, behind the gate, until somebody stops it."""
+
+import dataclasses
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from colorflax.errors import UserError
+from colorflax.gate import Gate
+from colorflax.page import look
+from colorflax.page.desk import Desk
+from colorflax.workshop.studio import Studio
+
+_HOST = "127.0.0.1"
+_TABS = 4  # whose photographs are kept
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How large an upload may be."""
+
+    bytes: int
+    pixels: float
+
+
+def serve(studio: Studio, port: int, limits: Limits) -> None:
+    """Serve the page, on this machine only, until Ctrl-C; prints its address.
+
+    Raises:
+        UserError: the port is taken.
+    """
+    try:
+        listening = socket.create_server((_HOST, port))
+    except OSError as error:
+        raise UserError(
+            f"--port={port}: {os.strerror(error.errno or 0)}; name another, or 0 for "
+            "any that is free"
+        ) from None
+    # All that is uploaded and shown lies here, and is gone with the page.
+    with listening, tempfile.TemporaryDirectory(prefix="colorflax-page-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        server = uvicorn.Server(
+            uvicorn.Config(
+                Gate(_mounted(studio, limits), Path(folder), limits.bytes),
+                log_level="error",
+                access_log=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        print(f"http://{_HOST}:{listening.getsockname()[1]}", flush=True)
+        server.run(sockets=[listening])
+
+
+def _mounted(studio: Studio, limits: Limits) -> FastAPI:
+    page = Desk(studio, limits.pixels).blocks
+    page.state_session_capacity = _TABS
+    app = gr.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        page,
+        path="/",
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        theme=look.theme(),
+        css=look.CSS,
+    )
+    # Unless it believes this, Gradio reads any file that a request names.
+    page.has_launched = True
+    return app
