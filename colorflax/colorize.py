@@ -11,7 +11,7 @@ from absl import flags
 
 from colorflax import cli, files
 from colorflax.errors import UserError
-from colorflax.order import Order, Wish, hint
+from colorflax.order import LIKENESS, Order, Wish, hint
 from colorflax.picture import FORMATS
 
 _PICTURES = {*FORMATS.values(), ".jpeg", ".tiff"}
@@ -59,6 +59,14 @@ _HINT = flags.DEFINE_multi_string(
     "what lies there gets that colour, and what is like it around; of one photograph, "
     "and as often as is wished",
 )  # fmt: skip
+_REFERENCE = flags.DEFINE_string(
+    "reference", None, "a photograph whose colours these get, where the network thinks "
+    "that they belong",
+)  # fmt: skip
+_LIKENESS = flags.DEFINE_float(
+    "likeness", LIKENESS, "to --reference: 1 takes as much of each colour as it has",
+    0, 1,
+)  # fmt: skip
 _COMPARE = flags.DEFINE_boolean(
     "compare", False, "also write grey and coloured side by side"
 )
@@ -78,6 +86,8 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name at least one photograph or folder, or - for a pipe")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
+    if flags.FLAGS["likeness"].present and _REFERENCE.value is None:
+        raise UserError("--likeness is that to a --reference; name one")
     if _OUT.value == "-" or Path(_OUT.value).suffix.lower() in _PICTURES:
         raise UserError(
             f"--out={_OUT.value} is a folder for what is written, not a picture; name "
@@ -94,6 +104,8 @@ def main(argv: Sequence[str]) -> int:
         confidence=_CONFIDENCE.value,
         compare=_COMPARE.value,
         hints=tuple(hint(text) for text in _HINT.value),
+        reference=_REFERENCE.value,
+        likeness=_LIKENESS.value,
         format=_FORMAT.value,
         provenance=_PROVENANCE.value,
     )

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from colorflax.errors import UserError
 
+LIKENESS = 0.5
+"""Of a reference, if nobody says how much."""
+
 
 class Hint(NamedTuple):
     """A colour that somebody has set at a point of a photograph."""
@@ -48,6 +51,8 @@ class Wish:
     confidence: bool = False
     compare: bool = False
     hints: tuple[Hint, ...] = ()
+    reference: str | None = None
+    likeness: float = LIKENESS
     format: str | None = None
     provenance: bool = True
 

@@ -7,13 +7,23 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
-from colorflax import checkpoint, config, features, prediction, shipped, xla
+from colorflax import (
+    checkpoint,
+    config,
+    features,
+    prediction,
+    reference,
+    shipped,
+    xla,
+)
 from colorflax.coloring import Coloring, split
 from colorflax.data.views import whole_size, whole_view
 from colorflax.errors import UserError
-from colorflax.order import Hint
+from colorflax.files import shown
+from colorflax.order import LIKENESS, Hint
 from colorflax.picture import Like, Picture, back, take
 from colorflax.prediction import Prediction
 
@@ -63,6 +73,8 @@ class Colorizer:
         saturation: float = 1.0,
         tau: float | None = None,
         hints: Sequence[tuple[int | float, int | float, str]] = (),
+        reference: Like | None = None,
+        likeness: float = LIKENESS,
     ) -> Any:
         """The same picture in predicted colours; a list of them for a list or tuple.
 
@@ -73,32 +85,51 @@ class Colorizer:
             saturation: as for `Prediction.picture`.
             tau: as for `Prediction.picture`.
             hints: of one picture, (x, y, colour) each; as for `Prediction.picture`.
+            reference: a picture whose colours these get, as far as they suit them.
+            likeness: how far, as for `Prediction.like`.
 
         Returns:
             An array (h, w, 3) of the same dtype for an array, else an image of Pillow,
             RGB or RGBA, upright, in sRGB and 8-bit, for it has no deeper colour.
 
         Raises:
-            UserError: it cannot be read, or `temperature` or `tau` has no meaning
-                here.
+            UserError: one cannot be read, or `temperature`, `tau` or `reference` has no
+                meaning here.
         """
         if isinstance(image, list | tuple):
             if hints:
                 raise UserError("hints are about one picture; give one")
-            return [self(each, temperature, saturation, tau) for each in image]
+            how = temperature, saturation, tau, (), reference, likeness
+            return [self(each, *how) for each in image]
         source = take(image)
         set_by_hand = [Hint(float(x), float(y), colour) for x, y, colour in hints]
+        shares = None if reference is None else self.colours(reference)
         said = self.look(source)
+        if shares is not None:
+            said = said.like(shares, likeness)
         pixels = said.picture(temperature, saturation, tau, set_by_hand)
         return back(image, pixels, source.alpha)
+
+    def colours(self, image: Like | Picture) -> reference.Shares:
+        """What `Prediction.like` takes of a picture: how much of it has each colour.
+
+        Raises:
+            UserError: it cannot be read, or is grey; or the network states no
+                distribution.
+        """
+        objective = prediction.distribution(
+            self.objective, "reference", str(self.saved.path)
+        )
+        source = take(image)
+        if source.kind() == "grey":
+            name = shown(image) if isinstance(image, str | Path) else "the reference"
+            raise UserError(f"{name} is grey; take a photograph that has colours")
+        return reference.shares(self._seen(source)[1], objective.stride)
 
     def look(self, image: Like | Picture) -> Prediction:
         """Run the network, and the backbone if it has one, once."""
         source = take(image)
-        needed = whole_size(source.size, *self._view)
-        longest = max(*needed, self._embed.size if self._embed else 0)
-        small = source.small(max(1, max(source.size) // (2 * longest)))
-        seen = np.asarray(whole_view(small, *self._view))
+        small, seen = self._seen(source)
         h, w = seen.shape[:2]
         padding = ((0, bucket(h) - h), (0, bucket(w) - w), (0, 0))
         rgb = np.pad(seen, padding, mode="edge")[None]
@@ -114,6 +145,13 @@ class Colorizer:
             rgb=rgb,
             size=(h, w),
         )
+
+    def _seen(self, source: Picture) -> tuple[Image.Image, UInt8[np.ndarray, "h w 3"]]:
+        """A picture not much larger than is needed, and what the network sees of it."""
+        needed = whole_size(source.size, *self._view)
+        longest = max(*needed, self._embed.size if self._embed else 0)
+        small = source.small(max(1, max(source.size) // (2 * longest)))
+        return small, np.asarray(whole_view(small, *self._view))
 
 
 def load(

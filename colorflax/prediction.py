@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from colorflax import guided, hints, posterior
+from colorflax import guided, hints, posterior, reference
 from colorflax.coloring import split
 from colorflax.errors import UserError
 from colorflax.objectives import Classification, Objective
@@ -126,6 +126,24 @@ class Prediction:
             drawn.append((float(jnp.mean(logp[0, :rows, :columns])), ab))
         for _, ab in sorted(drawn, key=lambda likely: -likely[0]):
             yield self._paint(ab, saturation, hints)
+
+    def like(self, shares: reference.Shares, likeness: float) -> "Prediction":
+        """The same, said with the colours of another photograph.
+
+        Args:
+            shares: from `Colorizer.colours` of that.
+            likeness: 0 changes nothing, 1 makes as much of each colour as it has.
+
+        Raises:
+            UserError: the checkpoint states no distribution; `likeness` is none.
+        """
+        distribution(self.objective, "reference", self.name)
+        if not 0 <= likeness <= 1:
+            raise UserError(f"likeness={likeness:g}; take a number from 0 to 1")
+        size = np.array(self.rows_columns)
+        return dataclasses.replace(
+            self, head=reference.lend(self.head, size, shares, likeness)
+        )
 
     def confidence(self) -> UInt8[np.ndarray, "h w"]:
         """How sure the network is of each pixel's colour: 0 to 255; see `posterior`.

@@ -1,7 +1,7 @@
 """Measure this machine: `python -m launch.bench color gamut`.
 
-Each benchmark but `edges` and `hints` times ours and a reference in turn, in one
-process, and prints medians.
+Each benchmark but `edges`, `hints` and `reference` times ours and another's in turn, in
+one process, and prints medians.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from launch.bench_data import bench_data
 from launch.bench_edges import bench_edges
 from launch.bench_hints import bench_hints
 from launch.bench_platforms import bench_platforms
+from launch.bench_reference import bench_reference
 from launch.bench_train import bench_train
 from launch.bench_zhang import bench_zhang
 from launch.timing import interleave, report
@@ -69,6 +70,7 @@ BENCHMARKS = {
     "edges": bench_edges,
     "hints": bench_hints,
     "platforms": bench_platforms,
+    "reference": bench_reference,
     "train": bench_train,
     "zhang": bench_zhang,
 }

@@ -24,6 +24,7 @@ import colorflax
 from colorflax.data import photographs
 from colorflax.order import Hint
 from colorflax.prediction import Prediction
+from launch.psnr import psnr
 
 _SIDE = 512  # px, to which the long side of larger ones is shrunk
 _COUNTS = (0, 1, 3, 10, 30)
@@ -47,7 +48,7 @@ def bench_hints(rounds: int) -> None:
         alone = dataclasses.replace(said, decode=_grey)
         ways = alone.picture, said.picture, _mean(said)
         rows.append(
-            [[_psnr(way(hints=hints[:n]), truth) for n in _COUNTS] for way in ways]
+            [[psnr(way(hints=hints[:n]), truth) for n in _COUNTS] for way in ways]
         )
     print(f"colours set by hand, {len(rows)} photographs: PSNR of RGB in dB")
     print(f"  {'points':<22}" + "".join(f"{n:8d}" for n in _COUNTS))
@@ -75,8 +76,3 @@ def _grey(head: jax.Array, temperature: float, tau: float) -> jax.Array:
 def _mean(said: Prediction) -> Callable[..., np.ndarray]:
     gain = said.objective.gain
     return functools.partial(said.picture, temperature=1.0, saturation=1 / gain)
-
-
-def _psnr(picture: np.ndarray, truth: np.ndarray) -> float:
-    difference = picture.astype(float) - truth
-    return float(10 * np.log10(255**2 / np.mean(difference**2)))

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,14 @@ class Studio:
         self.colorizer = colorizer
         self._wish, self._decoding = self._granted(wish)
         self._sha256 = checkpoint.digest(colorizer.saved.variables)
+        self._lent, self._lender = None, None
+        if wish.reference is not None:
+            file = Path(wish.reference).expanduser()
+            self._lent = colorizer.colours(file)
+            self._lender = hashlib.sha256(file.read_bytes()).hexdigest()
 
     def wishing(self, wish: Wish) -> "Studio":
-        """The same colorizer with another wish, of the same size and edges.
+        """The same colorizer with another wish, of the same size, edges and reference.
 
         Raises:
             UserError: as for a new one.
@@ -47,14 +53,14 @@ class Studio:
         """All that a written file depends on, beside its source."""
         wish = dataclasses.asdict(self._wish) | self._decoding
         saved = {"checkpoint": self._sha256, "step": self.colorizer.saved.step}
-        return {"colorflax": __version__, **saved, **wish}
+        lender = {"reference": self._lender}
+        return {"colorflax": __version__, **saved, **wish, **lender}
 
     def one(self, content: bytes, name: str) -> bytes:
         """A file's content, coloured."""
         picture = read(content, name)
         kept = {"PNG": "png", "TIFF": "tif"}.get(picture.metadata.format, "png")
-        said = self.colorizer.look(picture)
-        pixels = said.picture(*self._how(), self._wish.hints)
+        pixels = self._look(picture).picture(*self._how(), self._wish.hints)
         return self._encode(self._wish.format or kept, picture, pixels, {})
 
     def files(
@@ -64,7 +70,7 @@ class Studio:
 
         So where that is, nothing is missing.
         """
-        yield from self.prints(self.colorizer.look(picture), target)
+        yield from self.prints(self._look(picture), target)
 
     def prints(
         self, said: Prediction, target: Path
@@ -111,6 +117,12 @@ class Studio:
             "drawn_at": prediction.DRAWN_AT if wished is None else wished,
         }  # fmt: skip
 
+    def _look(self, picture: Picture) -> Prediction:
+        said = self.colorizer.look(picture)
+        if self._lent is None:
+            return said
+        return said.like(self._lent, self._wish.likeness)
+
     def _how(self) -> tuple[float | None, float, float | None]:
         return self._wish.temperature, self._wish.saturation, self._wish.tau
 
@@ -132,6 +144,9 @@ class Studio:
         if self._wish.provenance:
             wish = dataclasses.asdict(self._wish) | self._decoding
             names = ("temperature", "saturation", "tau", "gain", "size", "edges")
+            if self._lender:
+                lent = {"reference": self._lender, "likeness": str(wish["likeness"])}
+                what = what | lent
             if wish["hints"]:  # and so not all of it is the machine's
                 what = what | {"hints": f"{len(wish['hints'])} by hand"}
             made = Provenance(
