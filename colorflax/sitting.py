@@ -74,7 +74,7 @@ class Sitting:
 
     def show(self, which: str, wish: Wish) -> Shown:
         """What the file of that name would look like, small."""
-        said = self._small
+        said = self._at(wish).lent(self._small)
         if which == COLOURS:
             return said.picture(*_how(wish))
         if which == CONFIDENCE:
@@ -91,7 +91,7 @@ class Sitting:
 
     def choices(self, wish: Wish) -> list[tuple[str, Shown]]:
         """All of them by name, smaller still."""
-        said = self._thumb
+        said = self._at(wish).lent(self._thumb)
         shown = [said.picture(*_how(wish))]
         if isinstance(said.objective, Classification):
             shown += said.samples(wish.samples, wish.seed, *_how(wish))
@@ -124,8 +124,13 @@ class Sitting:
             confidence=which == CONFIDENCE,
             samples=0 if which in (COLOURS, CONFIDENCE) else wish.samples,
         )
-        prints = self._studio.wishing(wanted).prints(self._said, target)
+        prints = self._at(wanted).prints(self._said, target)
         return place.name, next(make for path, make in prints if path == place)()
+
+    def _at(self, wish: Wish) -> Studio:
+        """The studio at that wish; it keeps the reference until another is named."""
+        self._studio = self._studio.wishing(wish)
+        return self._studio
 
 
 _KINDS = {

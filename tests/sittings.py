@@ -6,7 +6,7 @@ import commands
 from PIL import Image
 
 from colorflax.data.photographs import builtin
-from colorflax.order import Hint, Wish
+from colorflax.order import Wish
 
 WISH = Wish(temperature=0.5, saturation=1.25, tau=0.5, samples=2)
 NAMES = ["old photo.png", *(f"old photo.{x}.png" for x in
@@ -23,11 +23,20 @@ def photograph(folder: Path) -> Path:
     return path
 
 
-def colored(run: Path, photo: Path, out: Path, *hints: Hint) -> dict[str, bytes]:
-    """What the command makes of it, with WISH, these hints and a confidence map."""
-    flags = [f"--{name}={getattr(WISH, name)}" for name in
+def lender(folder: Path) -> Path:
+    """A photograph with colours."""
+    path = folder / "lender.png"
+    builtin()[1].open(60).save(path)
+    return path
+
+
+def colored(run: Path, photo: Path, out: Path, wish: Wish = WISH) -> dict[str, bytes]:
+    """What the command makes of it, with that wish and a confidence map."""
+    flags = [f"--{name}={getattr(wish, name)}" for name in
              ("temperature", "saturation", "tau", "samples")]  # fmt: skip
-    flags += [f"--hint={hint.x},{hint.y},{hint.colour}" for hint in hints]
+    flags += [f"--hint={hint.x},{hint.y},{hint.colour}" for hint in wish.hints]
+    if wish.reference:
+        flags += [f"--reference={wish.reference}", f"--likeness={wish.likeness}"]
     done = commands.run(
         "colorflax.colorize", f"--checkpoint={run}", f"--out={out}", "--confidence",
         *flags, photo,

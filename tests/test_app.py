@@ -1,5 +1,6 @@
 """The page: what is refused, and a browser that uses it."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -18,7 +19,7 @@ import browsing
 import pytest
 import runs
 import sittings
-from sittings import WISH
+from sittings import NAMES, WISH
 
 from colorflax import app
 from colorflax.errors import UserError
@@ -100,7 +101,7 @@ def test_no_file_outside_and_no_stranger(address: str, tmp_path: Path) -> None:
     status, text = _ask(f"{address}/config")
     assert status == 200
     config = json.loads(text)
-    [file] = [c["id"] for c in config["components"] if c["type"] == "file"]
+    file, _ = [c["id"] for c in config["components"] if c["type"] == "file"]
     [upload] = [
         d["id"] for d in config["dependencies"] if [file, "upload"] in d["targets"]
     ]
@@ -137,6 +138,7 @@ def test_in_a_browser(address: str, bins: Path, photo: Path, tmp_path: Path) -> 
         _drop(page, photo, tmp_path)
         _compare(page, sittings.colored(bins, photo, tmp_path / "plain"))
         _set_colours(page, bins, photo, tmp_path)
+        _lend_colours(page, bins, photo, tmp_path)
         browser.close()
     assert asked
     assert all(url.startswith((address, "data:", "blob:")) for url in asked), asked
@@ -206,7 +208,8 @@ def _set_colours(page: Any, bins: Path, photo: Path, tmp_path: Path) -> None:
     assert browsing.changed(page, "#canvas", 0, two) == one
     assert browsing.points(page) == [hint]
 
-    colored = sittings.colored(bins, photo, tmp_path / "hinted", hint)
+    hinted = dataclasses.replace(WISH, hints=(hint,))
+    colored = sittings.colored(bins, photo, tmp_path / "hinted", hinted)
     shown = one
     for i, (name, content) in enumerate(colored.items()):
         browsing.choose(page, i)
@@ -236,3 +239,26 @@ def _set_colours(page: Any, bins: Path, photo: Path, tmp_path: Path) -> None:
     page.locator("#file input[type=file]").set_input_files(photo)
     assert browsing.changed(page, "#canvas", 0, None) == none
     assert not browsing.points(page)
+
+
+def _lend_colours(page: Any, bins: Path, photo: Path, tmp_path: Path) -> None:
+    """By a grey photograph, which cannot, and by one with colours."""
+    page.get_by_role("tab", name="Compare").click()
+    none = browsing.changed(page, "#pair", 1, None)
+    drop = page.locator("#reference input[type=file]")
+    drop.set_input_files(photo)
+    page.get_by_text("old photo.jpg is grey; take a photograph that has").wait_for()
+    assert not page.locator("#likeness").is_visible()
+    page.locator("#reference").get_by_label("Clear").click()
+    lender = sittings.lender(tmp_path)
+    drop.set_input_files(lender)
+    half = browsing.changed(page, "#pair", 1, none)
+    number = page.locator("#likeness input[type=number]")
+    number.fill("0.75")
+    number.press("Enter")
+    more = browsing.changed(page, "#pair", 1, half)
+    wish = dataclasses.replace(WISH, reference=str(lender), likeness=0.75)
+    colored = sittings.colored(bins, photo, tmp_path / "lent", wish)
+    assert browsing.download(page) == (NAMES[0], colored[NAMES[0]])
+    page.locator("#reference").get_by_label("Clear").click()
+    assert browsing.changed(page, "#pair", 1, more) == none

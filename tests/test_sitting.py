@@ -28,19 +28,20 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sittings.photograph(tmp_path_factory.mktemp("photo"))
 
 
-@pytest.mark.parametrize(
-    "hints", [(), (Hint(700, 100, "#a04020"), Hint(1059, 0, "#2040a0"))]
-)
+@pytest.mark.parametrize("also", ["", "hints", "reference"])
 def test_the_files_are_the_commands(
-    bins: Path, photo: Path, tmp_path: Path, hints: tuple[Hint, ...]
+    bins: Path, photo: Path, tmp_path: Path, also: str
 ) -> None:
     """Byte for byte; and what is shown is those, small."""
-    wish = dataclasses.replace(WISH, hints=hints)
+    lent = {"reference": str(sittings.lender(tmp_path)), "likeness": 0.75}
+    hints = {"hints": (Hint(700, 100, "#a04020"), Hint(1059, 0, "#2040a0"))}
+    more = {"": {}, "hints": hints, "reference": lent}[also]
+    wish = dataclasses.replace(WISH, **more)
     sitting = Sitting(Studio(predict.load(bins), Wish()), photo, most_pixels=1e6)
     thumbs = dict(sitting.choices(wish))
     names = [COLOURS, "sample-1", "sample-2", CONFIDENCE]
     assert list(thumbs) == sitting.names(wish) == names
-    wanted = sittings.colored(bins, photo, tmp_path, *hints)
+    wanted = sittings.colored(bins, photo, tmp_path / "out", wish)
     for which, named in zip(names, NAMES, strict=True):
         name, content = sitting.file(which, wish)
         assert name == named
@@ -51,7 +52,7 @@ def test_the_files_are_the_commands(
             reduced = np.asarray(large.resize((w, h), Image.Resampling.LANCZOS))
             assert np.abs(small.astype(int) - reduced).mean() < 4, which
     plain = sitting.file(COLOURS, WISH)[1]
-    assert (plain == wanted["old photo.png"]) == (not hints)
+    assert (plain == wanted["old photo.png"]) == (not also)
 
 
 def test_one_look_many_settings(

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from colorflax.errors import UserError
+from colorflax.files import shown
 from colorflax.objectives import Classification
 from colorflax.order import Hint, Wish
 from colorflax.page.sheet import Sheet
@@ -38,8 +39,9 @@ class Desk:
             self._connect(Sheet(self._bins, about))
 
     def _connect(self, on: Sheet) -> None:
-        settings = [on.saturation, on.temperature, on.tau, on.samples]
-        knobs = [on.sitting, on.which, on.hints, *settings, on.seed]
+        settings = [on.likeness, on.saturation, on.temperature, on.tau, on.samples]
+        knobs = [on.sitting, on.which, on.hints, on.lender, *settings, on.seed]
+        lent = [on.lender, on.complaint, on.likeness]
         shown = [on.which, on.pair, on.canvas, on.strip]
         held = [on.hints, on.points, on.back, on.clear]
         begun = [on.sitting, on.seed, on.notice, on.save, *shown, *held]
@@ -49,6 +51,8 @@ class Desk:
         show: Any = {"fn": self._show, "inputs": knobs, "outputs": shown}
         on.file.upload(self._open, on.file, begun, **how).then(**show, **how)
         on.file.clear(lambda: _begun(None), None, begun, **how)
+        on.reference.upload(self._lend, on.reference, lent, **how).then(**show, **how)
+        on.reference.clear(lambda: _lent(None), None, lent, **how).then(**show, **how)
         for knob in settings:
             knob.change(**show, trigger_mode="always_last", **calm)
         on.again.click(lambda n: n + 1, on.seed, on.seed, **calm).then(**show, **calm)
@@ -72,6 +76,14 @@ class Desk:
             return _begun(Sitting(self._studio, Path(file), self._most_pixels))
         except UserError as error:
             return _begun(None, f"{error}.")
+
+    def _lend(self, file: str) -> list[Any]:
+        try:
+            self._studio.wishing(Wish(reference=file))
+        except UserError as error:
+            name = shown(Path(file).name)
+            return _lent(None, f"{error}.".replace(shown(file), name))
+        return _lent(file)
 
     def _show(self, sitting: Sitting | None, which: str, *knobs: Any) -> Any:
         if sitting is None:
@@ -126,6 +138,8 @@ class Desk:
     def _wish(
         self,
         hints: tuple[Hint, ...],
+        lender: str | None,
+        likeness: float,
         saturation: float,
         temperature: float,
         tau: float,
@@ -140,6 +154,8 @@ class Desk:
             plain,
             temperature=_unless(self._bins.temperature, temperature),
             tau=_unless(self._bins.tau, tau),
+            reference=lender,
+            likeness=float(likeness),
             samples=int(samples),
             seed=seed,
         )
@@ -157,6 +173,12 @@ def _begun(sitting: Sitting | None, problem: str = "") -> list[Any]:
     save = gr.update(interactive=sitting is not None)
     shown = [COLOURS, None, None, gr.update(value=[], visible=False)]
     return [sitting, 0, line, save, *shown, *_held(())]
+
+
+def _lent(file: str | None, problem: str = "") -> list[Any]:
+    """A reference, or none: what that makes of the page."""
+    line = f'<p class="bad" role="status">{html.escape(problem)}</p>' if problem else ""
+    return [file, line, gr.update(visible=file is not None)]
 
 
 def _held(hints: Sequence[Hint], problem: str = "") -> list[Any]:

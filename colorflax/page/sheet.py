@@ -5,6 +5,7 @@ import html
 import gradio as gr
 
 from colorflax.objectives import Classification
+from colorflax.order import LIKENESS
 from colorflax.page.look import PAINTS
 from colorflax.sitting import COLOURS
 
@@ -22,6 +23,8 @@ class Sheet:
             removes the last and `clear` all.
         strip: all that can be chosen.
         file: where photographs are dropped; `notice` says what of them.
+        reference: where one with colours to lend is dropped; `lender` is that file, if
+            it can, `complaint` says why it cannot, `likeness` how much it lends.
         saturation, temperature, tau, samples, again: the settings.
         save, link: what is clicked to download, and what then does so.
     """
@@ -34,7 +37,7 @@ class Sheet:
             about: the last line.
         """
         self.sitting, self.which = gr.State(None), gr.State(COLOURS)
-        self.hints, self.seed = gr.State(()), gr.State(0)
+        self.hints, self.seed, self.lender = gr.State(()), gr.State(0), gr.State(None)
         gr.HTML(
             "<h1>colorflax</h1><p>Drop a black-and-white photograph. "
             "It does not leave this machine.</p>",
@@ -101,6 +104,15 @@ class Sheet:
 
     def _settings(self, bins: Classification | None) -> None:
         known = bins is not None
+        self.reference = gr.File(
+            label="Colours like those of (a photograph)", height=120, visible=known,
+            elem_id="reference",
+        )  # fmt: skip
+        self.complaint = gr.HTML(elem_id="complaint")
+        self.likeness = gr.Slider(
+            0, 1, LIKENESS, step=0.05, label="Likeness", visible=False,
+            elem_id="likeness",
+        )  # fmt: skip
         heat, tau = (bins.temperature, bins.tau) if bins else (1, 0)
         self.saturation = gr.Slider(
             0, 2, 1, step=0.05, label="Saturation", elem_id="saturation"

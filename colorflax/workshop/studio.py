@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,9 +17,17 @@ from colorflax.picture import FORMATS, Picture, Provenance, encode, read
 from colorflax.picture.pixels import Pixels
 from colorflax.predict import Colorizer
 from colorflax.prediction import Prediction
+from colorflax.reference import Shares
 from colorflax.workshop.album import beside
 
 _FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()}
+
+
+class _Lender(NamedTuple):
+    """A reference: its colours, and what its file is."""
+
+    shares: Shares
+    sha256: str
 
 
 class Studio:
@@ -33,34 +41,39 @@ class Studio:
         self.colorizer = colorizer
         self._wish, self._decoding = self._granted(wish)
         self._sha256 = checkpoint.digest(colorizer.saved.variables)
-        self._lent, self._lender = None, None
-        if wish.reference is not None:
-            file = Path(wish.reference).expanduser()
-            self._lent = colorizer.colours(file)
-            self._lender = hashlib.sha256(file.read_bytes()).hexdigest()
+        self._lender = self._borrowed(wish.reference)
 
     def wishing(self, wish: Wish) -> "Studio":
-        """The same colorizer with another wish, of the same size, edges and reference.
+        """The same colorizer with another wish, of the same size and edges.
 
         Raises:
             UserError: as for a new one.
         """
         other = copy.copy(self)
         other._wish, other._decoding = self._granted(wish)
+        if wish.reference != self._wish.reference:
+            other._lender = self._borrowed(wish.reference)
         return other
 
     def settings(self) -> dict[str, Any]:
         """All that a written file depends on, beside its source."""
         wish = dataclasses.asdict(self._wish) | self._decoding
         saved = {"checkpoint": self._sha256, "step": self.colorizer.saved.step}
-        lender = {"reference": self._lender}
-        return {"colorflax": __version__, **saved, **wish, **lender}
+        lent = {"reference": self._lender and self._lender.sha256}
+        return {"colorflax": __version__, **saved, **wish, **lent}
+
+    def lent(self, said: Prediction) -> Prediction:
+        """What was said of a picture, with the colours of the reference, if any."""
+        if self._lender is None:
+            return said
+        return said.like(self._lender.shares, self._wish.likeness)
 
     def one(self, content: bytes, name: str) -> bytes:
         """A file's content, coloured."""
         picture = read(content, name)
         kept = {"PNG": "png", "TIFF": "tif"}.get(picture.metadata.format, "png")
-        pixels = self._look(picture).picture(*self._how(), self._wish.hints)
+        said = self.lent(self.colorizer.look(picture))
+        pixels = said.picture(*self._how(), self._wish.hints)
         return self._encode(self._wish.format or kept, picture, pixels, {})
 
     def files(
@@ -70,13 +83,13 @@ class Studio:
 
         So where that is, nothing is missing.
         """
-        yield from self.prints(self._look(picture), target)
+        yield from self.prints(self.colorizer.look(picture), target)
 
     def prints(
         self, said: Prediction, target: Path
     ) -> Iterator[tuple[Path, Callable[[], bytes]]]:
         """The same of a picture that the colorizer has looked at."""
-        wish, picture = self._wish, said.source
+        wish, picture, said = self._wish, said.source, self.lent(said)
         format = _FORMAT_OF[target.suffix]
         make = functools.partial(self._encode, format, picture)
         if wish.confidence:
@@ -117,11 +130,12 @@ class Studio:
             "drawn_at": prediction.DRAWN_AT if wished is None else wished,
         }  # fmt: skip
 
-    def _look(self, picture: Picture) -> Prediction:
-        said = self.colorizer.look(picture)
-        if self._lent is None:
-            return said
-        return said.like(self._lent, self._wish.likeness)
+    def _borrowed(self, name: str | None) -> "_Lender | None":
+        if name is None:
+            return None
+        file = Path(name).expanduser()
+        shares = self.colorizer.colours(file)
+        return _Lender(shares, hashlib.sha256(file.read_bytes()).hexdigest())
 
     def _how(self) -> tuple[float | None, float, float | None]:
         return self._wish.temperature, self._wish.saturation, self._wish.tau
@@ -145,7 +159,8 @@ class Studio:
             wish = dataclasses.asdict(self._wish) | self._decoding
             names = ("temperature", "saturation", "tau", "gain", "size", "edges")
             if self._lender:
-                lent = {"reference": self._lender, "likeness": str(wish["likeness"])}
+                likeness = f"{self._wish.likeness:g}"
+                lent = {"reference": self._lender.sha256, "likeness": likeness}
                 what = what | lent
             if wish["hints"]:  # and so not all of it is the machine's
                 what = what | {"hints": f"{len(wish['hints'])} by hand"}
