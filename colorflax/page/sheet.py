@@ -105,7 +105,7 @@ class Sheet:
     def _settings(self, bins: Classification | None) -> None:
         known = bins is not None
         self.reference = gr.File(
-            label="Colours like those of (a photograph)", height=120, visible=known,
+            label="Borrow colours from", height=120, visible=known,
             elem_id="reference",
         )  # fmt: skip
         self.complaint = gr.HTML(elem_id="complaint")
