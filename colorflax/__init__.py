@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _arguments = iter(sys.orig_argv if sys.argv[:1] == ["-m"] else ())
 _module = next(_arguments, "") if "-m" in _arguments else ""
 _ours = f"{_module}.".startswith(("colorflax.", "launch."))
-if _ours or sys.argv[0].endswith("/colorflax"):
+if _ours or "".join(sys.argv[:1]).endswith("/colorflax"):
     # One of our commands begins, with seconds of imports.
     from colorflax import signals
 

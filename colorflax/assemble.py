@@ -19,6 +19,7 @@ from colorflax import (
     __version__,
     census,
     checkpoint,
+    code,
     config,
     distributed,
     features,
@@ -86,6 +87,7 @@ def assemble(
     training, validation = sides
     about: dict[str, Any] = {
         "colorflax": __version__,
+        "code": code.sha256(),
         "config": settings.to_dict(),
         "photographs": library.fingerprint(sides),
         **began,

@@ -34,6 +34,9 @@ STEP = 10  # ab units between neighbours
 
 _SIGMA = 5.0  # ab units; section 2.1 and section 2.2
 _NEAREST = 5
+_COLDEST = (
+    1e-6  # of temperatures: below it logits overflow, and above the winner has all
+)
 _EDGE = 200.0  # the lookup covers |a|, |b| <= 200 in cells of 5
 _CELL = 5.0
 _SIDE = int(2 * _EDGE / _CELL)
@@ -45,7 +48,7 @@ def soft_encode(
 ) -> tuple[Int32[Array, "*batch 5"], Float[Array, "*batch 5"]]:
     """Spread each colour over its five nearest bins (section 2.1).
 
-    Exact for any finite colour, however far outside sRGB.
+    Exact for any colour up to 1e30, however far outside sRGB.
 
     Args:
       ab: ab units, about +-110 for real colours.
@@ -103,7 +106,7 @@ def annealed_mean(
       ab, float32.
     """
     logits = logits.astype(jnp.float32)
-    probability = jax.nn.softmax(logits / temperature, axis=-1)
+    probability = jax.nn.softmax(logits / jnp.maximum(temperature, _COLDEST), axis=-1)
     return jnp.matmul(probability, CENTRES, precision=jax.lax.Precision.HIGHEST)
 
 
@@ -125,7 +128,7 @@ def smooth_prior(
     On the host, as `rebalancing_weights`: a run needs it once, before its first step.
 
     Args:
-      prior: non-negative, sums to 1.
+      prior: non-negative; counts will do.
       sigma: of the Gaussian, in ab units, positive.
 
     Returns:
@@ -133,7 +136,8 @@ def smooth_prior(
     """
     offsets = CENTRES[:, None].astype(np.float64) - CENTRES[None]
     kernel = np.exp(-np.sum(offsets**2, axis=-1) / (2 * sigma**2))
-    return (kernel / kernel.sum(axis=0)) @ np.asarray(prior, np.float64)
+    prior = np.asarray(prior, np.float64)
+    return (kernel / kernel.sum(axis=0)) @ (prior / prior.sum())
 
 
 def rebalancing_weights(
@@ -145,7 +149,7 @@ def rebalancing_weights(
     A pixel takes the weight of its nearest bin, `soft_encode`'s first.
 
     Args:
-      prior: empirical distribution, non-negative, sums to 1.
+      prior: how often each bin occurs, non-negative; counts will do.
       lam: share of the uniform distribution, in (0, 1]; 1 switches rebalancing off.
       sigma: of the smoothing, in ab units.
 

@@ -62,8 +62,11 @@ def rgb_to_linear(
     return jnp.where(rgb > 0.04045, curve, rgb / 12.92)
 
 
-def linear_to_rgb(linear: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
+def linear_to_rgb(
+    linear: Float[Array | np.ndarray, "*batch 3"],
+) -> Float[Array, "*batch 3"]:
     """Apply the sRGB gamma; values outside [0, 1] pass through the same curve."""
+    linear = jnp.asarray(linear, jnp.float32)
     root = _cbrt(jnp.maximum(linear, 0.0031308))
     power = root * jnp.sqrt(jnp.sqrt(root))  # x^(1/2.4) = x^(1/3 * 5/4)
     return jnp.where(linear > 0.0031308, 1.055 * power - 0.055, 12.92 * linear)
@@ -86,9 +89,9 @@ def rgb_to_lab(
     return jnp.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1)
 
 
-def lightness(luminance: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+def lightness(luminance: Float[Array | np.ndarray, "*batch"]) -> Float[Array, "*batch"]:
     """Relative luminance, 1 for white -> L in [0, 100]."""
-    return 116 * _compress(luminance) - 16
+    return 116 * _compress(jnp.asarray(luminance, jnp.float32)) - 16
 
 
 def lab_to_linear(

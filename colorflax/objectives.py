@@ -73,6 +73,7 @@ class Regression:
         self, head: Float[Array, "b h_s w_s 2"], ab: Float[Array, "b h w 2"]
     ) -> Float[Array, " b"]:
         """Mean cost of each example, in squares of `scale` ab."""
+        _need_head(head, ab, self)
         output = repeat(jnp.tanh(head), self.stride, ab.shape[1:3])
         error = output - ab / self.scale
         if self.delta is None:
@@ -122,8 +123,9 @@ class Classification:
         self, head: Float[Array, "b h_s w_s 313"], ab: Float[Array, "b h w 2"]
     ) -> Float[Array, " b"]:
         """Mean cross-entropy of each example, in nats."""
+        _need_head(head, ab, self)
         indices, weights = bins.soft_encode(pool(ab, self.stride))
-        cost = sparse_cross_entropy(head, indices, weights)
+        cost = sparse_cross_entropy(head.astype(jnp.float32), indices, weights)
         if self.rebalancing is not None:
             cost = cost * jnp.asarray(self.rebalancing)[indices[..., 0]]
         return jnp.mean(cost, axis=(1, 2))
@@ -144,6 +146,17 @@ class Classification:
         return head + tilt[None, None, None]
 
 
+def _need_head(head: jax.Array, ab: jax.Array, objective: Objective) -> None:
+    """Raise where a network's head is not what the objective takes it for."""
+    rows, columns = (-(-side // objective.stride) for side in ab.shape[1:3])
+    needed = (ab.shape[0], rows, columns, objective.channels)
+    if head.shape != needed:
+        raise ValueError(
+            f"a head of {head.shape} for ab of {ab.shape}, where {needed} is needed: "
+            f"{objective.channels} channels at stride {objective.stride}"
+        )
+
+
 @jax.custom_vjp
 def sparse_cross_entropy(
     logits: Float[Array, "*batch q"],
@@ -151,6 +164,8 @@ def sparse_cross_entropy(
     weights: Float[Array, "*batch k"],
 ) -> Float[Array, "*batch"]:
     """-sum_k w_k log softmax(logits)[i_k], in nats; no dense target is formed.
+
+    Reverse mode only.
 
     Its gradient is softmax(logits) * sum(w) minus w at the k indices, written in one
     pass: besides the logits and their gradient nothing of that size is kept, where
@@ -195,12 +210,19 @@ def build(
 
     Raises:
         UserError: `settings.tau` needs a prior, and there is none.
+        NotImplementedError: a name that is not built here.
     """
-    if settings.name == "regression":
-        delta = settings.huber_delta if settings.loss == "huber" else None
-        return Regression(
-            stride=stride, scale=settings.scale, delta=delta, gain=settings.gain
-        )
+    deltas = {"mse": None, "huber": settings.huber_delta}
+    match settings.name, settings.loss:
+        case "regression", loss if loss in deltas:
+            return Regression(
+                stride=stride, scale=settings.scale, delta=deltas[loss],
+                gain=settings.gain,
+            )  # fmt: skip
+        case "classification", "mse":
+            pass
+        case name, loss:
+            raise NotImplementedError(f"objectives.build: no {name} with loss={loss}")
     weights = log_weights = None
     if prior is not None:
         log_weights = np.log(bins.rebalancing_weights(prior))

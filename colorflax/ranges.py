@@ -13,8 +13,8 @@ _AT_LEAST = {
     "train.keep": 1, "train.accumulate": 1,
 }  # fmt: skip
 _POSITIVE = (
-    "objective.temperature", "objective.scale", "objective.huber_delta",
-    "objective.gain", "optim.learning_rate",
+    "objective.temperature", "objective.rebalance", "objective.scale",
+    "objective.huber_delta", "objective.gain", "optim.learning_rate",
 )  # fmt: skip
 _WITHIN = {  # both ends included
     "seed": (0, 2**32 - 1), "features.seed": (0, 2**32 - 1),

@@ -22,7 +22,11 @@ class TrainState(flax.struct.PyTreeNode):
     def create(
         cls, variables: Mapping[str, Any], optimizer: optax.GradientTransformation
     ) -> "TrainState":
-        """Step zero of a network with these variables."""
+        """Step zero of a network with these variables.
+
+        They are copied, for a step gives away what it is given.
+        """
+        variables = jax.tree.map(jnp.copy, dict(variables))
         params = variables["params"]
         return cls(
             step=jnp.zeros((), jnp.int32),
@@ -79,7 +83,9 @@ class AveragedState(TrainState):
     @classmethod
     def begin(cls, state: TrainState, decay: float) -> "AveragedState":
         """`state`, and an average that has seen it only."""
-        return cls(**vars(state), average=state.newest, decay=decay)
+        # A copy, for what a step gives away it may be given once only.
+        average = jax.tree.map(jnp.copy, state.newest)
+        return cls(**vars(state), average=average, decay=decay)
 
     def apply(
         self,

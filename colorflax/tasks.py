@@ -56,7 +56,8 @@ class Task(Protocol):
         """One update, and scalars about the step; all must be finite.
 
         `axis` names the devices over which the batch is divided, where the program
-        sees its own share only; where it is None, the batch is the whole one.
+        sees its own share only, as under `jax.shard_map` and `jax.pmap`; where it is
+        None, the batch is the whole one.
         """
         ...
 
@@ -119,7 +120,9 @@ class Colorization(Coloring):
             )  # fmt: skip
             model_state = dict(kept)
             notes = model_state.pop(NOTES, {})
-            return jnp.mean(self.cost(head, ab, notes, piece)), model_state
+            mean = jnp.mean(self.cost(head, ab, notes, piece))
+            # Here, and not of gradients alone: shard_map has summed those by then.
+            return jax.lax.pmean(mean, axis) if axis else mean, model_state
 
         descend = jax.value_and_grad(cost, has_aux=True)
         step = pieces.mean(partial(descend, state.params), batch, self.accumulate)

@@ -52,6 +52,9 @@ def test_all_runs_are_alike_but_for_the_loss(photos: str, tmp_path: Path) -> Non
         np.testing.assert_array_equal(batches, first)
 
 
+base = ablation.get_config("hour").to_dict()["base"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -61,6 +64,10 @@ def test_all_runs_are_alike_but_for_the_loss(photos: str, tmp_path: Path) -> Non
         ({"reference": "huber", "objectives": "mse"}, "config.reference=huber is not"),
         ({"seeds": ()}, "config.seeds should be some"),
         ({"temperatures": (0.0,)}, "config.temperatures should be positive"),
+        (
+            {"base": base | {"optim": base["optim"] | {"cosine_steps": 60}}},
+            "from config.base: config.train.steps=",
+        ),
         ({"seeds": (-1,)}, "fusion-mse--1, from config.base: config.seed should be"),
     ],
 )

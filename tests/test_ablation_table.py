@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from colorflax import code
 from colorflax.contest import Result
+from colorflax.data import library
 from colorflax.errors import UserError
 from configs import ablation
-from launch.ablation import plan, scores, sheet, table
+from launch.ablation import plan, scores, sheet, table, written
 
 N = 9
 
@@ -39,7 +41,7 @@ def _found() -> table.Found:
             tuple(f"{k:064x}" for k in range(N)), tuple("abcdefghi"), systems,
             {"data_sha256": "1", "view": "v", "mean_colour": {"of": "training"}},
         )  # fmt: skip
-        everybody.append(scores.Scores(result, {}, "0"))
+        everybody.append(scores.Scores(result, {}, "0", None))
     return table.Found(made, everybody)
 
 
@@ -79,6 +81,25 @@ def test_numbers_are_numpys() -> None:
     mean = np.mean([x[:, 0].sum() / x[:, 1].sum() for x in weighted])
     cell = built["fusion rebalanced T=1"]["auc_rebalanced"]
     assert cell.score.value == pytest.approx(mean)
+
+
+def test_what_other_code_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained by it: below the table. Measured by it: measured again."""
+    found = _found()
+    first, *others = found.plan.trainings
+    now = code.sha256()
+    found.scores[0] = dataclasses.replace(found.scores[0], code=now)
+    said = written.as_markdown(table.build(found), found)
+    names = ", ".join(training.name for training in others)
+    assert f"as it is now they might have come out otherwise: {names}." in said
+    everybody = [dataclasses.replace(s, code=now) for s in found.scores]
+    found = table.Found(found.plan, everybody)
+    assert "other code" not in written.as_markdown(table.build(found), found)
+    sides = library.find(first.settings.data)
+    key = scores._key(first, "0", sides)
+    assert scores._key(first, "0", sides) == key
+    monkeypatch.setattr(code, "sha256", lambda: "another")
+    assert scores._key(first, "0", sides) != key
 
 
 def test_photographs_of_the_sheet_are_not_picked_by_hand() -> None:

@@ -155,6 +155,8 @@ def test_smooth_prior_equals_a_loop():
 def test_rebalancing_weights(lam: float):
     prior = _prior()
     weights = np.asarray(bins.rebalancing_weights(prior, lam))
+    counts = bins.rebalancing_weights(1e6 * prior, lam)
+    np.testing.assert_allclose(counts, weights, rtol=1e-5)
     smoothed = np.asarray(bins.smooth_prior(prior), np.float64)
     assert (smoothed * weights).sum() == pytest.approx(1, abs=1e-5)
     mixed = (1 - lam) * smoothed + lam / 313

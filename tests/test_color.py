@@ -74,6 +74,16 @@ def test_jit_vmap_and_pmap_agree():
 _EDGES = [0.0, 1e-6, 0.003, 0.0031308, 0.008856, 0.04045, 0.2068966, 0.5, 1.0]
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, jnp.bfloat16])
+def test_light_of_any_float_is_taken_as_float32(dtype: type):
+    light = np.linspace(0, 1, 15).reshape(5, 3).astype(dtype)
+    with jax.enable_x64(True):
+        for convert in (color.linear_to_rgb, color.lightness):
+            found = convert(jnp.asarray(light))
+            assert found.dtype == np.float32
+            np.testing.assert_array_equal(found, convert(light.astype(np.float32)))
+
+
 def test_gradients_are_finite():
     rgb = jnp.stack(jnp.meshgrid(*[jnp.array(_EDGES)] * 3), axis=-1).reshape(-1, 3)
     lab = jnp.concatenate(

@@ -1,6 +1,8 @@
 """Losses against float64 numpy, and the memory the sparse one promises."""
 
 import dataclasses
+import inspect
+import types
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ from colorflax.objectives import (
     build,
     sparse_cross_entropy,
 )
+from configs import fusion
 
 RNG = np.random.default_rng(0)
 
@@ -122,6 +125,40 @@ def test_regression_decodes_what_it_was_asked_for(objective: Regression) -> None
     np.testing.assert_allclose(
         objective.loss(jnp.asarray(head), jnp.asarray(ab)), 0, atol=1e-10
     )
+
+
+@pytest.mark.parametrize("objective", [Regression(), Classification()])
+def test_a_head_of_another_shape_is_refused(
+    objective: Regression | Classification,
+) -> None:
+    ab, (side, q) = jnp.zeros((2, 9, 16, 2)), (objective.stride, objective.channels)
+    right = (2, -(-9 // side), 16 // side, q)
+    assert objective.loss(jnp.zeros(right), ab).shape == (2,)
+    for axis in (1, 2):  # what its annotation does not see to
+        for size in (1, right[axis] + 1):
+            wrong = (*right[:axis], size, *right[axis + 1 :])
+            with pytest.raises(ValueError, match=f"{q} channels at stride {side}"):
+                objective.loss(jnp.zeros(wrong), ab)
+
+
+def test_names_that_are_not_built_are_not_mistaken_for_others() -> None:
+    settings = config.parse(fusion.get_config()).objective.__dict__
+    for other in ({"name": "mine"}, {"loss": "l1"}):
+        mine = types.SimpleNamespace(**settings | other)
+        with pytest.raises(NotImplementedError, match="build: no "):
+            inspect.unwrap(build)(mine, 2, None)
+
+
+def test_logits_of_bfloat16_cost_what_they_are() -> None:
+    logits = jnp.asarray(RNG.normal(0, 3, (1, 4, 4, 313)), jnp.bfloat16)
+    ab = jnp.asarray(RNG.normal(0, 30, (1, 16, 16, 2)), jnp.float32)
+    cost = lambda logits: Classification().loss(logits, ab).sum()  # noqa: E731
+    (ours, slope), (exact, exact_slope) = (
+        jax.value_and_grad(cost)(x) for x in (logits, logits.astype(jnp.float32))
+    )
+    assert ours == exact
+    assert slope.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(slope, exact_slope.astype(jnp.bfloat16))
 
 
 @pytest.mark.parametrize("delta", [0.5, 10.0, 300.0])

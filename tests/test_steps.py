@@ -7,7 +7,8 @@ import pytest
 from skimage import color, metrics
 from small import EMBEDDING, small_task
 
-from colorflax import config, steps
+from colorflax import config, sharding, steps
+from colorflax.state import AveragedState, TrainState
 from colorflax.tasks import Colorization
 from configs import fusion
 
@@ -61,6 +62,48 @@ def test_training_learns() -> None:
         state, scalars = lane.train_step(state, BATCH)
         losses.append(float(scalars["loss"]))
     assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("check", [True, False])
+def test_in_a_loop_of_ones_own(pieces: int, check: bool) -> None:
+    """`jax.shard_map` and `jit` make the same gradient of it."""
+    mesh = sharding.mesh(jax.devices()[:4])
+    task = small_task(accumulate=pieces)
+    batch = jax.tree.map(jnp.asarray, BATCH)
+    state, key = task.init(jax.random.key(0), batch), jax.random.key(1)
+    _, whole = task.train_step(state, batch, key, None)
+
+    def share(state: TrainState, batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        return task.train_step(state, batch, key, sharding.AXIS)[1]
+
+    each, all_of_it = (
+        s.spec for s in (sharding.split(mesh), sharding.replicated(mesh))
+    )
+    divided = jax.shard_map(
+        share, mesh=mesh, in_specs=(all_of_it, each), out_specs=all_of_it,
+        check_vma=check,
+    )  # fmt: skip
+    for name, value in jax.jit(divided)(state, batch).items():
+        np.testing.assert_allclose(value, whole[name], rtol=2e-5)
+
+
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+@pytest.mark.parametrize("average", [True, False])
+def test_what_a_state_was_made_of_outlives_its_steps(
+    parallel: str, average: bool
+) -> None:
+    task = small_task(ema=0.9 if average else 0.0)
+    batch = jax.tree.map(jnp.asarray, BATCH)
+    variables = task.init(jax.random.key(0), batch).newest
+    state = TrainState.create(variables, task.optimizer)
+    if average:
+        state = AveragedState.begin(state, 0.9)
+    before = jax.device_get(variables)
+    lane = steps.lane(task, parallel, 0, jax.devices()[:1])
+    state, _ = lane.train_step(state, BATCH)
+    jax.tree.map(np.testing.assert_array_equal, variables, before)
+    assert int(state.step) == 1
 
 
 def test_the_seed_decides_the_start() -> None:

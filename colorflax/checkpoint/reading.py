@@ -32,7 +32,7 @@ class Saved:
     # of the moving average where the run kept one
 
 
-def load(path: Path) -> Saved:
+def load(path: str | Path) -> Saved:
     """Open a checkpoint for use: the network without the optimiser, on one device.
 
     Args:
@@ -42,6 +42,7 @@ def load(path: Path) -> Saved:
     Raises:
         UserError: there is no checkpoint, or it cannot be read.
     """
+    path = Path(path)
     named = path.parent.name == FOLDER and path.name.isdigit()
     root = path.parent if named else path / FOLDER
     if not root.is_dir():

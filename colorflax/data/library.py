@@ -111,7 +111,9 @@ def _open(settings: config.Data) -> Library:
     if kind == "folder":
         root = files.local(place)
         return _Whole(photographs.folder(root, settings.max_bad_percent))
-    return _Whole(photographs.builtin())
+    if settings.source == "builtin":
+        return _Whole(photographs.builtin())
+    raise NotImplementedError(f"library: no source {settings.source}")
 
 
 def _divide(library: Library, settings: config.Data) -> Division:

@@ -22,7 +22,11 @@ from colorflax.models.zhang import Zhang
 
 
 def build(settings: config.Model, channels: int) -> nn.Module:
-    """The network that `settings` names, with `channels` channels in its head."""
+    """The network that `settings` names, with `channels` channels in its head.
+
+    Raises:
+        NotImplementedError: a name that is not built here.
+    """
     stride = settings.stride
     how: Any = {"dtype": jnp.dtype(settings.dtype), "remat": settings.remat}
     drops = how | {"dropout": settings.dropout}
@@ -35,4 +39,6 @@ def build(settings: config.Model, channels: int) -> nn.Module:
         "unet": lambda: UNet(channels, **drops),
         "zhang": lambda: Zhang(channels, **how),
     }
+    if settings.name not in networks:
+        raise NotImplementedError(f"models.build: no {settings.name}")
     return networks[settings.name]()

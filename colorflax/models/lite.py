@@ -46,8 +46,9 @@ class Lite(nn.Module):
     Attributes:
         channels: of the head, which is linear: the objective says what it means.
         encoder_size: of the way down, a key of `STAGES`.
-        frozen: train the way down only from stride 16 on, and leave the rest of it,
-            and the statistics of its norms, as they are.
+        frozen: train the way down only from stride 16 on: the gradients of the rest of
+            it are 0, and the statistics of its norms stay. (Weight decay would move it
+            all the same; leave it out there.)
         dtype: of the products and of what lies between them; parameters and head are
             float32.
         remat: keep less for the way back, and compute the rest again.

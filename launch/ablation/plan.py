@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from colorflax import config, speed
+from colorflax import config, rules, speed
 from colorflax.errors import UserError
 from colorflax.features.backbone import WIDTH
 from colorflax.tasks import Colorization
@@ -115,6 +115,7 @@ def parse(values: Mapping[str, Any] | ConfigDict) -> Plan:
             for seed in seeds:
                 try:
                     checked = config.parse(settings | {"seed": seed})
+                    rules.check_training(checked)
                 except UserError as error:
                     name = f"{network}-{objective}-{seed}"
                     raise UserError(f"{name}, from config.base: {error}") from None

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from colorflax import __version__, checkpoint, contest, files
+from colorflax import __version__, checkpoint, code, contest, files
 from colorflax.contest import contenders, judge
 from colorflax.contest.contenders import Model, Parts
 from colorflax.data import library
@@ -44,6 +44,7 @@ class Scores:
     result: contest.Result
     pixels: Pixels
     sha256: str  # of the network's arrays
+    code: str | None  # that trained it; None where that was not yet noted
 
 
 def network(training: Training, saved: checkpoint.Saved) -> contenders.Network:
@@ -62,7 +63,7 @@ def measure(
     """Judge a run on the validation photographs, or read what was found before.
 
     FOLDER/scores.json counts as long as network, photographs, settings, decodings,
-    libraries and device are those that it was made with.
+    code, libraries and device are those that it was made with.
     """
     sha256 = checkpoint.digest(saved.variables)
     key = _key(training, sha256, sides)
@@ -76,7 +77,7 @@ def measure(
         files.write(path, _written(found, model.pixels, key))
         known = _read(path, key)
         assert known is not None
-    return Scores(*known, sha256)
+    return Scores(*known, sha256, saved.about.get("code"))
 
 
 class _Counting:
@@ -131,6 +132,7 @@ def _key(training: Training, sha256: str, sides: Division) -> str:
         "settings": {name: c[name] for name in ("model", "objective", "data")},
         "decodings": [training.temperatures, training.taus],
         "numbers": NUMBERS,
+        "code": code.sha256(),
         "versions": [__version__, jax.__version__, np.__version__],
         "device": f"{device.platform}: {device.device_kind}",
     }

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from colorflax import __version__, files
+from colorflax import __version__, code, files
 from colorflax.contest.scoreboard import COLUMNS, Score
 from colorflax.metrics import significance
 from launch.ablation import table
@@ -49,10 +49,12 @@ def as_json(rows: table.Table, found: table.Found) -> bytes:
             "p_holm": "Holm over all members of the table, for each number by itself",
             "numbers": {n: COLUMNS[n].label for n in NUMBERS},
             "colorflax": __version__,
+            "code": code.sha256(),
         },
         "runs": {
             training.name: {
                 "sha256": scores.sha256,
+                "code": scores.code,
                 "settings": training.settings.to_dict(),
             }
             for training, scores in zip(plan.trainings, found.scores, strict=True)
@@ -121,6 +123,11 @@ def as_markdown(rows: table.Table, found: table.Found) -> str:
         "bits: to name the nearest of 313 bins, at T=1 and tau=0; of the mean colour, "
         "when told how often each bin occurs.",
     ]
+    if old := _trained_by_other_code(found):
+        notes.append(
+            f"Trained by other code of colorflax than measures them here, and as it is "
+            f"now they might have come out otherwise: {', '.join(old)}."
+        )
     if n < _FEW:
         notes.append(
             f"Of {many} a bootstrap knows too little: its intervals are too narrow; "
@@ -131,6 +138,11 @@ def as_markdown(rows: table.Table, found: table.Found) -> str:
 
 def _own(found: table.Found) -> bool:
     return bool(found.result.protocol["mean_colour"]["of"] == "evaluated photographs")
+
+
+def _trained_by_other_code(found: table.Found) -> list[str]:
+    pairs = zip(found.plan.trainings, found.scores, strict=True)
+    return [training.name for training, s in pairs if s.code != code.sha256()]
 
 
 def _test(found: table.Found) -> str:
