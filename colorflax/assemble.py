@@ -44,7 +44,7 @@ class Run(NamedTuple):
     """Everything the loop needs."""
 
     task: Task
-    about: dict[str, Any]  # goes into every checkpoint
+    about: dict[str, Any]  # goes into every checkpoint; `load` needs all `assemble` has
     title: str  # of the table
     training_batches: Callable[[int], Iterator[HostBatch]]  # from a step on
     evaluation_batches: Callable[[], Iterator[HostBatch]]

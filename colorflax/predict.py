@@ -34,6 +34,13 @@ _GRAIN = 32  # px; sides of what networks see are multiples
 class Colorizer:
     """Colours pictures of any size; luminance stays that of the input.
 
+    Args:
+        saved: a checkpoint.
+        size: px, as for `colorflax.load`.
+        edges: as for `colorflax.load`.
+        coloring: the network and the objective; those of the checkpoint's config if
+            None. For what was trained with others, given to `assemble.Run` as its task.
+
     Attributes:
         saved: the checkpoint it came from.
         objective: what the network's head means.
@@ -44,12 +51,16 @@ class Colorizer:
     """
 
     def __init__(
-        self, saved: checkpoint.Saved, size: int | None = None, edges: bool = True
+        self,
+        saved: checkpoint.Saved,
+        size: int | None = None,
+        edges: bool = True,
+        coloring: Coloring | None = None,
     ):
         if size is not None and size < SMALLEST:
             raise UserError(f"size={size} is too small; take at least {SMALLEST}")
         settings = config.parse(saved.about["config"])
-        task = built(saved, settings)
+        task = coloring or built(saved, settings)
         self.saved = saved
         self.objective = task.objective
         self.edges = edges

@@ -121,8 +121,9 @@ def test_annealed_mean_equals_float64(temperature: float):
 
 def test_annealed_mean_goes_to_the_likeliest_bin():
     logits = jnp.asarray(_RNG.permuted(np.linspace(0, 10, 313)), jnp.float32)
-    ab = bins.annealed_mean(logits, 1e-4)
-    np.testing.assert_allclose(ab, bins.CENTRES[logits.argmax()], rtol=0, atol=1e-4)
+    for temperature in (1e-4, 1e-39):
+        ab = bins.annealed_mean(logits, temperature)
+        np.testing.assert_allclose(ab, bins.CENTRES[logits.argmax()], rtol=0, atol=1e-4)
 
 
 def test_count_adds_up_over_batches():

@@ -29,7 +29,10 @@ def bins_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_import_takes_nothing_with_it() -> None:
-    code = "import sys, colorflax; print(*sys.modules, colorflax.load)"
+    code = (
+        "import sys; sys.argv = []; import colorflax; "  # as where Python is embedded
+        "print(*sys.modules, colorflax.load)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
         check=True,

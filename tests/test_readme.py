@@ -34,14 +34,14 @@ LIGHT = {
 }
 
 
-def _lines(language: str) -> list[str]:
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    return [line for block in blocks for line in block.strip().split("\n")]
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
 def _commands() -> list[list[str]]:
     """What is run after setting up: the last of commands joined by &&."""
-    last = [line.split("&&")[-1].replace(".venv/bin/", "") for line in _lines("sh")]
+    lines = "".join(_blocks("sh")).strip().split("\n")
+    last = [line.split("&&")[-1].replace(".venv/bin/", "") for line in lines]
     commands = [shlex.split(line) for line in last]
     assert all(command[:2] == ["python", "-m"] for command in commands)
     # The page is served until it is stopped: test_app.py does that.
@@ -102,13 +102,18 @@ def test_commands(place: Path) -> None:
     assert len(list((place / "colored").glob("*.png"))) == 13 + 12  # compared
 
 
-def test_notebook_lines(place: Path) -> None:
-    *lines, last = _lines("python")
-    check = [
-        "from PIL import Image", f"picture = {last}",
-        "assert picture.size == Image.open('old.jpg').size",
-    ]  # fmt: skip
-    _run(["python", "-c", "\n".join([*lines, *check])], place)
+def test_python(place: Path) -> None:
+    """One block after another; where the last line is a picture, it is looked at."""
+    script = ["import math", "from PIL import Image"]
+    for block in _blocks("python"):
+        *lines, last = block.strip().split("\n")
+        script += lines
+        if last.startswith("colorizer("):
+            size = "Image.open('old.jpg').size"
+            script.append(f"picture = {last}\nassert picture.size == {size}")
+        else:
+            script += [last, "assert 0 < loss < math.log(313)"]
+    _run(["python", "-c", "\n".join(script)], place)
 
 
 def test_ci_runs_the_readme() -> None:

@@ -119,7 +119,7 @@ class Checkpoints:
         self._manager.close()
 
     def _metrics(self, score: float) -> dict[str, float]:
-        return {"score": score, "yardstick": self._about["yardstick"]}
+        return {"score": score, "yardstick": self._about.get("yardstick", 0)}
 
     @contextlib.contextmanager
     def _saving(self) -> Iterator[None]:
