@@ -10,11 +10,9 @@ half as it is, and leaves out a part of the rest at each step.
 
 Plain cross-entropy over 313 bins: it learns how likely each colour is, and how lively
 a picture becomes is chosen when that is decoded (`objective.gain`). On the 1,149 of
-11,845 photographs that were set aside, the MSE of the mean, in (ab/127)^2, was 0.0123
-at 96 px by Lite0 (`--config.model.encoder_size=0`), 33.0% below grey, after 3,600 steps
-of crops of that size, an hour on two CPU cores; and 0.0124 at 112 px by Lite2, 34.2%
-below, after 1,500 steps of these crops, twenty minutes. Both had a head start: see
-colorflax/weights/README.md. (`unet`, after 11,700 steps and four hours: 30.3%.)
+11,845 photographs that were set aside, the MSE of the mean, in (ab/127)^2, was 0.01255
+at 112 px by this command, 33.1% below grey, in an hour on two CPU cores. (`unet`, after
+11,700 steps and four hours: 30.3%.)
 
 `larger` goes on from there with nearly whole photographs, enlarged to what the
 classifier knew, and the mean of several seeds is what comes along:
@@ -24,10 +22,11 @@ classifier knew, and the mean of several seeds is what comes along:
     python -m colorflax.export --checkpoint=runs/one --checkpoint=runs/two \
         --checkpoint=runs/three --out=mean --dtype=bfloat16 --temperature=0.8 --gain=1.5
 
-Twelve minutes each. Of squares of 192 px, where grey costs 0.01790, seeds 1 to 4 came
-to 0.01146, 0.01145, 0.01166 and 0.01159, and the mean of these and of what they began
-with to 0.01138: 36.4% below. The mean of Lite0's, which had seen 144 px, comes to
-0.01152 there, and to 0.01159 at its own size. More steps alone gained Lite0 nothing.
+Twelve minutes each. Of squares of 192 px, where grey costs 0.01790, seeds 1 and 2 came
+to 0.01157 and 0.01160, and the mean of these and of what they began with to 0.01151:
+35.7% below. What comes along had a head start (colorflax/weights/README.md says which)
+and is the mean of five: 0.01138, 36.4% below. Lite0's (`--config.model.encoder_size=0`),
+which had seen 144 px, comes to 0.01152 there. More steps alone gain nothing.
 
 `finetune` after a colon is for beginning with that checkpoint on photographs of one's
 own: 200 steps at a lower learning rate.
