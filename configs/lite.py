@@ -25,8 +25,9 @@ classifier knew, and the mean of several seeds is what comes along:
 Twelve minutes each. Of squares of 192 px, where grey costs 0.01790, seeds 1 and 2 came
 to 0.01157 and 0.01160, and the mean of these and of what they began with to 0.01151:
 35.7% below. What comes along had a head start (colorflax/weights/README.md says which)
-and is the mean of five: 0.01138, 36.4% below. Lite0's (`--config.model.encoder_size=0`),
-which had seen 144 px, comes to 0.01152 there. More steps alone gain nothing.
+and is the mean of five: 0.01138, 36.4% below. Lite0's mean of six
+(`--config.model.encoder_size=0`), which had seen 144 px, comes to 0.01152 there. More
+steps alone gain nothing.
 
 `finetune` after a colon is for beginning with that checkpoint on photographs of one's
 own: 200 steps at a lower learning rate.
