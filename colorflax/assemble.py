@@ -87,7 +87,7 @@ def assemble(
     training, validation = sides
     about: dict[str, Any] = {
         "colorflax": __version__,
-        "code": code.sha256(),
+        "code": _codes(before),
         "config": settings.to_dict(),
         "photographs": library.fingerprint(sides),
         **began,
@@ -160,6 +160,13 @@ def assemble(
         evaluation_batches=evaluation_batches,
         start=start,
     )
+
+
+def _codes(before: dict[str, Any] | None) -> list[str | None]:
+    """What code the run was trained by, the newest last; None before that was noted."""
+    earlier = before.get("code", [None]) if before else []
+    now = code.sha256()
+    return earlier if earlier[-1:] == [now] else [*earlier, now]
 
 
 def _check_best(name: str) -> None:

@@ -31,12 +31,11 @@ CENTRES.setflags(write=False)
 #: 313.
 COUNT = len(CENTRES)
 STEP = 10  # ab units between neighbours
+COLDEST = 1e-6
+"""Of temperatures: where the likeliest bin has all, and logits do not overflow yet."""
 
 _SIGMA = 5.0  # ab units; section 2.1 and section 2.2
 _NEAREST = 5
-_COLDEST = (
-    1e-6  # of temperatures: below it logits overflow, and above the winner has all
-)
 _EDGE = 200.0  # the lookup covers |a|, |b| <= 200 in cells of 5
 _CELL = 5.0
 _SIDE = int(2 * _EDGE / _CELL)
@@ -106,7 +105,7 @@ def annealed_mean(
       ab, float32.
     """
     logits = logits.astype(jnp.float32)
-    probability = jax.nn.softmax(logits / jnp.maximum(temperature, _COLDEST), axis=-1)
+    probability = jax.nn.softmax(logits / jnp.maximum(temperature, COLDEST), axis=-1)
     return jnp.matmul(probability, CENTRES, precision=jax.lax.Precision.HIGHEST)
 
 

@@ -64,7 +64,7 @@ _REFERENCE = flags.DEFINE_string(
     "that they belong",
 )  # fmt: skip
 _LIKENESS = flags.DEFINE_float(
-    "likeness", LIKENESS, "to --reference: 1 takes as much of each colour as it has",
+    "likeness", LIKENESS, "to --reference, in how much of each colour there is: 0 none",
     0, 1,
 )  # fmt: skip
 _COMPARE = flags.DEFINE_boolean(

@@ -28,9 +28,10 @@ def fit(
     that was measured. Here chroma alone shrinks, to the largest multiple of (a, b) that
     sRGB holds, found by bisection to 140 / 2^12 = 0.03 units. On the way to a vivid
     light yellow there are colours that it does not hold; so what is behind them is
-    looked for at 8 places, and where no channel is negative any more. (A strip narrower
-    than the eighth part, in the midst of such colours, may be missed.) After rounding
-    to 8 bits L is within 100/255 of the input.
+    looked for at 8 places, and where the last channel becomes negative. (A strip
+    narrower than the eighth part, in the midst of such colours, may be missed.) What
+    is outside by 2e-4 of linear light then, clipping brings in. After rounding to 8
+    bits L is within 100/255 of the input.
 
     Args:
       lab: L in [0, 100]; a, b any finite value.
@@ -76,7 +77,7 @@ def _inside(lab: Float[Array, "*batch 3"]) -> Bool[Array, "*batch"]:
 
 
 def _nearly_inside(lab: Float[Array, "*batch 3"]) -> Bool[Array, "*batch"]:
-    """Up to what moves L by less than 16 bits would."""
+    """Up to what moves L by 0.008 when it is clipped."""
     low, high = _ends(lab)
     return (low >= _LOWEST) & (high <= 1 + 2 * (_HIGHEST - 1))
 

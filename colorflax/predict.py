@@ -107,22 +107,29 @@ class Colorizer:
             UserError: one cannot be read, or `temperature`, `tau` or `reference` has no
                 meaning here.
         """
-        if isinstance(image, list | tuple):
-            if hints:
-                raise UserError("hints are about one picture; give one")
-            how = temperature, saturation, tau, (), reference, likeness
-            return [self(each, *how) for each in image]
-        source = take(image)
+        if isinstance(image, list | tuple) and hints:
+            raise UserError("hints are about one picture; give one")
         set_by_hand = [Hint(float(x), float(y), colour) for x, y, colour in hints]
         shares = None if reference is None else self.colours(reference)
-        said = self.look(source)
-        if shares is not None:
-            said = said.like(shares, likeness)
-        pixels = said.picture(temperature, saturation, tau, set_by_hand)
-        return back(image, pixels, source.alpha)
 
-    def colours(self, image: Like | Picture) -> reference.Shares:
+        def one(image: Like) -> Like:
+            source = take(image)
+            said = self.look(source)
+            if shares is not None:
+                said = said.like(shares, likeness)
+            pixels = said.picture(temperature, saturation, tau, set_by_hand)
+            return back(image, pixels, source.alpha)
+
+        return [*map(one, image)] if isinstance(image, list | tuple) else one(image)
+
+    def colours(
+        self, image: Like | Picture, name: str = "the reference"
+    ) -> reference.Shares:
         """What `Prediction.like` takes of a picture: how much of it has each colour.
+
+        Args:
+            image: as for a call.
+            name: for messages, where it is not a path.
 
         Raises:
             UserError: it cannot be read, or is grey; or the network states no
@@ -133,7 +140,7 @@ class Colorizer:
         )
         source = take(image)
         if source.kind() == "grey":
-            name = shown(image) if isinstance(image, str | Path) else "the reference"
+            name = shown(image) if isinstance(image, str | Path) else shown(name)
             raise UserError(f"{name} is grey; take a photograph that has colours")
         return reference.shares(self._seen(source)[1], objective.stride)
 

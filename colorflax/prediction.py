@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from colorflax import guided, hints, posterior, reference
+from colorflax import bins, guided, hints, posterior, reference
 from colorflax.coloring import split
 from colorflax.errors import UserError
 from colorflax.objectives import Classification, Objective
@@ -118,7 +118,7 @@ class Prediction:
         wished = DRAWN_AT if temperature is None else temperature
         temperature, tau = self._how(wished, tau)
         tilted = dataclasses.replace(objective, tau=tau).tilted(self.head)
-        logits = tilted / temperature
+        logits = tilted / max(temperature, bins.COLDEST)
         rows, columns = self.rows_columns
         drawn = []
         for key in jax.random.split(jax.random.key(seed), n):
@@ -132,14 +132,16 @@ class Prediction:
 
         Args:
             shares: from `Colorizer.colours` of that.
-            likeness: 0 changes nothing, 1 makes as much of each colour as it has.
+            likeness: 0 changes nothing; at 1 the distributions of all pixels together
+                have these shares, before they are decoded.
 
         Raises:
             UserError: the checkpoint states no distribution; `likeness` is none.
         """
         distribution(self.objective, "reference", self.name)
-        if not 0 <= likeness <= 1:
-            raise UserError(f"likeness={likeness:g}; take a number from 0 to 1")
+        need_likeness(likeness)
+        if likeness == 0:
+            return self
         size = np.array(self.rows_columns)
         return dataclasses.replace(
             self, head=reference.lend(self.head, size, shares, likeness)
@@ -230,6 +232,12 @@ def need_saturation(value: float) -> None:
     """Raise `UserError` unless chroma can be multiplied by it."""
     if not 0 <= value < math.inf:
         raise UserError(f"saturation={value:g}; take a number from 0 on")
+
+
+def need_likeness(value: float) -> None:
+    """Raise `UserError` unless a reference can be followed so far."""
+    if not 0 <= value <= 1:
+        raise UserError(f"likeness={value:g}; take a number from 0 to 1")
 
 
 def settle(

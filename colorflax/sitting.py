@@ -35,6 +35,24 @@ def sample(number: int | str) -> str:
     return f"sample-{number}"
 
 
+def need_small(file: Path, most_pixels: float) -> str:
+    """The name of a photograph's file, for messages, if it is not too large.
+
+    Raises:
+        UserError: it is, or it is no picture.
+    """
+    name = shown(file.name)
+    with opened(file, name) as image:  # its size, before its pixels are read
+        w, h = image.size
+    if w * h > most_pixels:
+        raise UserError(
+            f"{name}: {w * h / 1e6:.1f} megapixels, more than the "
+            f"{most_pixels / 1e6:g} that this page takes; the command "
+            "colorflax.colorize takes larger ones"
+        )
+    return name
+
+
 class Sitting:
     """One photograph before a network.
 
@@ -54,15 +72,7 @@ class Sitting:
         Raises:
             UserError: it is too large, or cannot be read.
         """
-        name = shown(file.name)
-        with opened(file, name) as image:  # its size, before its pixels are read
-            w, h = image.size
-            if w * h > most_pixels:
-                raise UserError(
-                    f"{name}: {w * h / 1e6:.1f} megapixels, more than the "
-                    f"{most_pixels / 1e6:g} that this page takes; the command "
-                    "colorflax.colorize takes larger ones"
-                )
+        name = need_small(file, most_pixels)
         picture = read(file, name)
         self._name, self._studio = Path(file.name), studio
         self._said = studio.colorizer.look(picture)

@@ -73,12 +73,12 @@ def begin(saved: checkpoint.Saved, name: str) -> Start:
             {jax.tree_util.keystr(path): x.shape for path, x in _leaves(variables)}
             for variables in (state.newest, saved.variables)
         )
-        for name in sorted(want.keys() | have.keys()):
-            if want.get(name) != have.get(name):
+        for array in sorted(want.keys() | have.keys()):
+            if want.get(array) != have.get(array):
+                there, here = have.get(array, "no array"), want.get(array, "none")
                 raise UserError(
-                    f"--init_from: {saved.path} has {have.get(name, 'no array')} where "
-                    f"this network has {want.get(name, 'none')}: {name}; take the "
-                    "config that it was trained with"
+                    f"--init_from: {saved.path} has {there} where this network has "
+                    f"{here}: {array}; take the config that it was trained with"
                 )
         return _begun(state, saved.variables)
 

@@ -39,6 +39,8 @@ def bench_reference(rounds: int) -> None:
             halves.append((colorizer.colours(left), right))
         except UserError:  # it has no colours to lend
             continue
+    if len(halves) < 2:
+        raise UserError("--photos: two photographs with colours are needed at least")
     rows = []
     for i, (own, right) in enumerate(halves):
         said = colorizer.look(right)

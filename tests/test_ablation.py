@@ -121,7 +121,7 @@ def test_what_is_written(made: Path) -> None:
     for name, run in content["runs"].items():
         saved = checkpoint.load(made / name / "checkpoints" / str(STEPS))
         assert run["sha256"] == checkpoint.digest(saved.variables)
-        assert run["code"] == saved.about["code"] == code.sha256()
+        assert run["code"] == saved.about["code"] == [code.sha256()]
     assert "other code" not in (made / "table.md").read_text()
     with Image.open(made / "sheet.png") as wide:
         assert wide.width > 5 * 96  # grey, three members, truth

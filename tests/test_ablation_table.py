@@ -41,7 +41,7 @@ def _found() -> table.Found:
             tuple(f"{k:064x}" for k in range(N)), tuple("abcdefghi"), systems,
             {"data_sha256": "1", "view": "v", "mean_colour": {"of": "training"}},
         )  # fmt: skip
-        everybody.append(scores.Scores(result, {}, "0", None))
+        everybody.append(scores.Scores(result, {}, "0", [None]))
     return table.Found(made, everybody)
 
 
@@ -88,17 +88,18 @@ def test_what_other_code_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     found = _found()
     first, *others = found.plan.trainings
     now = code.sha256()
-    found.scores[0] = dataclasses.replace(found.scores[0], code=now)
+    found.scores[0] = dataclasses.replace(found.scores[0], code=[now])
+    found.scores[1] = dataclasses.replace(found.scores[1], code=["older", now])
     said = written.as_markdown(table.build(found), found)
     names = ", ".join(training.name for training in others)
     assert f"as it is now they might have come out otherwise: {names}." in said
-    everybody = [dataclasses.replace(s, code=now) for s in found.scores]
+    everybody = [dataclasses.replace(s, code=[now]) for s in found.scores]
     found = table.Found(found.plan, everybody)
     assert "other code" not in written.as_markdown(table.build(found), found)
     sides = library.find(first.settings.data)
     key = scores._key(first, "0", sides)
     assert scores._key(first, "0", sides) == key
-    monkeypatch.setattr(code, "sha256", lambda: "another")
+    monkeypatch.setattr(code, "sha256", lambda folder=None: "another")
     assert scores._key(first, "0", sides) != key
 
 

@@ -29,9 +29,7 @@ def test_content_and_names_count(
         assert fresh()
     count = len(seen)
     (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / ".#a.py").symlink_to("nobody")  # of an editor
+    (tmp_path / "folder.py").mkdir()
     assert not fresh()
     code.sha256.cache_clear()
-
-
-def test_it_is_that_of_the_package() -> None:
-    assert (code.FOLDER / "code.py").samefile(code.__file__)

@@ -131,6 +131,12 @@ def test_what_cannot_lend_or_take(run: Path, tmp_path: Path) -> None:
     for lender, name in ((str(grey), "grey.png"), (rgb[..., :1], "the reference")):
         with pytest.raises(UserError, match=f"{name} is grey; take a photograph that"):
             colorizer(rgb, reference=lender)
+    with pytest.raises(UserError, match="~no-such-user/a.png: no such file"):
+        colorizer(rgb, reference="~no-such-user/a.png")
+    both = colorizer([rgb, rgb], reference=rgb)
+    np.testing.assert_array_equal(both[1], colorizer(rgb, reference=rgb))
+    plain = colorizer(rgb, reference=rgb, likeness=0.0)
+    np.testing.assert_array_equal(plain, colorizer(rgb))
     with pytest.raises(UserError, match=r"likeness=1\.5; take a number from 0 to 1"):
         colorizer(rgb, reference=rgb, likeness=1.5)
     regression = colorflax.load(runs.untrained(tmp_path / "regression"))
@@ -160,3 +166,10 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
     missing = commands.run("colorflax.colorize", *flags[:2], "--likeness=1", photo)
     said = commands.complaint(missing)
     assert said == "colorflax: --likeness is that to a --reference; name one"
+    for bad, said in (
+        (["--likeness=nan"], "likeness=nan; take a number from 0 to 1"),
+        ([f"--reference={tmp_path}"], f"{tmp_path}: "),
+        (["--reference=~no-such-user/a.jpg"], "~no-such-user/a.jpg: no such file"),
+    ):
+        done = commands.run("colorflax.colorize", *flags, *bad, photo)
+        assert commands.complaint(done).startswith(f"colorflax: {said}")

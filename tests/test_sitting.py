@@ -14,7 +14,7 @@ from sittings import NAMES, WISH
 from colorflax import predict
 from colorflax.errors import UserError
 from colorflax.order import Hint, Wish
-from colorflax.sitting import COLOURS, CONFIDENCE, Sitting
+from colorflax.sitting import COLOURS, CONFIDENCE, Sitting, need_small
 from colorflax.workshop.studio import Studio
 
 
@@ -53,6 +53,15 @@ def test_the_files_are_the_commands(
             assert np.abs(small.astype(int) - reduced).mean() < 4, which
     plain = sitting.file(COLOURS, WISH)[1]
     assert (plain == wanted["old photo.png"]) == (not also)
+
+
+def test_a_reference_may_not_be_larger_either(tmp_path: Path) -> None:
+    lender = sittings.lender(tmp_path)
+    with Image.open(lender) as image:
+        pixels = float(image.width * image.height)
+    assert need_small(lender, pixels) == "lender.png"
+    with pytest.raises(UserError, match=r"^lender.png: .* more than the"):
+        need_small(lender, pixels - 1)
 
 
 def test_one_look_many_settings(

@@ -15,7 +15,7 @@ from colorflax.files import shown
 from colorflax.objectives import Classification
 from colorflax.order import Hint, Wish
 from colorflax.page.sheet import Sheet
-from colorflax.sitting import COLOURS, CONFIDENCE, Sitting
+from colorflax.sitting import COLOURS, CONFIDENCE, Sitting, need_small
 from colorflax.workshop.studio import Studio
 
 _WORDS = {COLOURS: "expected"}
@@ -79,10 +79,10 @@ class Desk:
 
     def _lend(self, file: str) -> list[Any]:
         try:
+            need_small(Path(file), self._most_pixels)
             self._studio.wishing(Wish(reference=file))
         except UserError as error:
-            name = shown(Path(file).name)
-            return _lent(None, f"{error}.".replace(shown(file), name))
+            return _lent(None, f"{error}.".replace(shown(file), shown(Path(file).name)))
         return _lent(file)
 
     def _show(self, sitting: Sitting | None, which: str, *knobs: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from PIL import Image
 
+from colorflax import files
 from colorflax.errors import UserError
 from colorflax.picture.pixels import Picture, Pixels, eight_bit
 from colorflax.picture.reading import of_image, read
@@ -35,7 +36,7 @@ def take(image: object) -> Picture:
         case Picture():
             return image
         case str() | Path():
-            return read(Path(image).expanduser())
+            return read(files.local(str(image)))
         case Image.Image():
             return of_image(image)
         case np.ndarray() | Array():

@@ -40,7 +40,10 @@ def traced(lane: Lane, folder: Path, start: int, total: int) -> Iterator[Lane]:
         nonlocal taken, running
         if taken == first < last:
             jax.block_until_ready(state)  # the steps before it are not part of it
-            jax.profiler.start_trace(folder)
+            # With every call of Python there would be a million events: the most.
+            options = jax.profiler.ProfileOptions()
+            options.python_tracer_level = 0
+            jax.profiler.start_trace(folder, profiler_options=options)
             running = True
         with jax.profiler.StepTraceAnnotation("step", step_num=start + taken + 1):
             result = lane.train_step(state, batch)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from colorflax import __version__, checkpoint, guided, prediction
+from colorflax import __version__, checkpoint, files, guided, prediction
+from colorflax.data.decode import opened
 from colorflax.order import Wish
 from colorflax.paint import paint
 from colorflax.picture import FORMATS, Picture, Provenance, encode, read
@@ -121,6 +122,7 @@ class Studio:
             if getattr(wish, what):
                 prediction.distribution(objective, f"--{what}", name)
         prediction.need_saturation(wish.saturation)
+        prediction.need_likeness(wish.likeness)
         temperature, tau = prediction.settle(
             objective, wish.temperature, wish.tau, name
         )
@@ -133,9 +135,11 @@ class Studio:
     def _borrowed(self, name: str | None) -> "_Lender | None":
         if name is None:
             return None
-        file = Path(name).expanduser()
-        shares = self.colorizer.colours(file)
-        return _Lender(shares, hashlib.sha256(file.read_bytes()).hexdigest())
+        file = files.local(name)
+        with opened(file, str(file)):  # or it says in a line what is wrong
+            content = file.read_bytes()
+        shares = self.colorizer.colours(read(content, str(file)), str(file))
+        return _Lender(shares, hashlib.sha256(content).hexdigest())
 
     def _how(self) -> tuple[float | None, float, float | None]:
         return self._wish.temperature, self._wish.saturation, self._wish.tau

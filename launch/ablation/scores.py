@@ -44,7 +44,7 @@ class Scores:
     result: contest.Result
     pixels: Pixels
     sha256: str  # of the network's arrays
-    code: str | None  # that trained it; None where that was not yet noted
+    code: list[str | None]  # that trained it; None where that was not yet noted
 
 
 def network(training: Training, saved: checkpoint.Saved) -> contenders.Network:
@@ -77,7 +77,7 @@ def measure(
         files.write(path, _written(found, model.pixels, key))
         known = _read(path, key)
         assert known is not None
-    return Scores(*known, sha256, saved.about.get("code"))
+    return Scores(*known, sha256, saved.about.get("code", [None]))
 
 
 class _Counting:
@@ -132,7 +132,7 @@ def _key(training: Training, sha256: str, sides: Division) -> str:
         "settings": {name: c[name] for name in ("model", "objective", "data")},
         "decodings": [training.temperatures, training.taus],
         "numbers": NUMBERS,
-        "code": code.sha256(),
+        "code": [code.sha256(), code.sha256(Path(__file__).parent)],
         "versions": [__version__, jax.__version__, np.__version__],
         "device": f"{device.platform}: {device.device_kind}",
     }

@@ -142,7 +142,7 @@ def _own(found: table.Found) -> bool:
 
 def _trained_by_other_code(found: table.Found) -> list[str]:
     pairs = zip(found.plan.trainings, found.scores, strict=True)
-    return [training.name for training, s in pairs if s.code != code.sha256()]
+    return [training.name for training, s in pairs if s.code != [code.sha256()]]
 
 
 def _test(found: table.Found) -> str:
