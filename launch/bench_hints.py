@@ -10,23 +10,17 @@ photograph, the mean over photographs.
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
-from PIL import Image
 
 import colorflax
-from colorflax.data import photographs
 from colorflax.order import Hint
 from colorflax.prediction import Prediction
-from launch.psnr import psnr
+from launch.pictures import psnr, shrunk
 
-_SIDE = 512  # px, to which the long side of larger ones is shrunk
 _COUNTS = (0, 1, 3, 10, 30)
 _REACH = 3  # px to each side of a point
 
@@ -34,15 +28,10 @@ _REACH = 3  # px to each side of a point
 def bench_hints(rounds: int) -> None:
     """PSNR of RGB by how many points are known."""
     del rounds  # nothing is timed
-    folder = flags.FLAGS["photos"].value
-    photos = photographs.folder(Path(folder)) if folder else photographs.builtin()
     colorizer = colorflax.load()
     rows = []
     rng = np.random.default_rng(0)
-    for photo in itertools.islice(photos, flags.FLAGS["most"].value):
-        image = photo.open(2 * _SIDE)
-        image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-        truth = np.asarray(image)
+    for truth in shrunk():
         hints = [_true(truth, *rng.random(2)) for _ in range(max(_COUNTS))]
         said = colorizer.look(truth)
         alone = dataclasses.replace(said, decode=_grey)

@@ -8,33 +8,22 @@ that there is; and with the left half of the next photograph, which has nothing 
 with it. PSNR of RGB, the mean over photographs.
 """
 
-import itertools
-from pathlib import Path
-
 import numpy as np
-from absl import flags
-from PIL import Image
 
 import colorflax
-from colorflax.data import photographs
 from colorflax.errors import UserError
-from launch.psnr import psnr
+from launch.pictures import psnr, shrunk
 
-_SIDE = 512  # px, to which the long side of larger ones is shrunk
 _LIKENESSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def bench_reference(rounds: int) -> None:
     """PSNR of RGB by how much is taken of the reference."""
     del rounds  # nothing is timed
-    folder = flags.FLAGS["photos"].value
-    photos = photographs.folder(Path(folder)) if folder else photographs.builtin()
     colorizer = colorflax.load()
     halves = []
-    for photo in itertools.islice(photos, flags.FLAGS["most"].value):
-        image = photo.open(2 * _SIDE)
-        image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-        left, right = np.array_split(np.asarray(image), 2, axis=1)
+    for truth in shrunk():
+        left, right = np.array_split(truth, 2, axis=1)
         try:
             halves.append((colorizer.colours(left), right))
         except UserError:  # it has no colours to lend

@@ -167,9 +167,7 @@ def _unless(own: float, chosen: float) -> float | None:
 
 def _begun(sitting: Sitting | None, problem: str = "") -> list[Any]:
     """A new photograph, or none: what that makes of the page."""
-    words = html.escape(sitting.about if sitting else problem)
-    mood = "good" if sitting else "bad"
-    line = f'<p class="{mood}" role="status">{words}</p>' if words else ""
+    line = _line(sitting.about, "good") if sitting else _line(problem)
     save = gr.update(interactive=sitting is not None)
     shown = [COLOURS, None, None, gr.update(value=[], visible=False)]
     return [sitting, 0, line, save, *shown, *_held(())]
@@ -177,8 +175,7 @@ def _begun(sitting: Sitting | None, problem: str = "") -> list[Any]:
 
 def _lent(file: str | None, problem: str = "") -> list[Any]:
     """A reference, or none: what that makes of the page."""
-    line = f'<p class="bad" role="status">{html.escape(problem)}</p>' if problem else ""
-    return [file, line, gr.update(visible=file is not None)]
+    return [file, _line(problem), gr.update(visible=file is not None)]
 
 
 def _held(hints: Sequence[Hint], problem: str = "") -> list[Any]:
@@ -187,7 +184,11 @@ def _held(hints: Sequence[Hint], problem: str = "") -> list[Any]:
         f'<span><i style="background: {hint.colour}"></i>{hint.x}, {hint.y}</span>'
         for hint in hints
     )
-    if problem:
-        line += f'<p class="bad" role="status">{html.escape(problem)}</p>'
     some = gr.update(interactive=bool(hints))
-    return [tuple(hints), line, some, some]
+    return [tuple(hints), line + _line(problem), some, some]
+
+
+def _line(words: str, mood: str = "bad") -> str:
+    """What is said of what somebody has done, or nothing."""
+    said = html.escape(words)
+    return f'<p class="{mood}" role="status">{said}</p>' if said else ""
