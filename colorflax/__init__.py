@@ -14,8 +14,10 @@ _module = next(_arguments, "") if "-m" in _arguments else ""
 _ours = f"{_module}.".startswith(("colorflax.", "launch."))
 if _ours or "".join(sys.argv[:1]).endswith("/colorflax"):
     # One of our commands begins, with seconds of imports.
-    from colorflax import signals
+    from colorflax import hugepages, signals
 
+    if _module in ("colorflax.main", "launch.ablate", "launch.bench"):
+        hugepages.begin_again()  # those that train
     signals.hold()
 
 __version__ = "0.1.0"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class Request:
@@ -33,7 +33,7 @@ class Request:
     def note(self, number: int, frame: FrameType | None) -> None:
         """A handler: this signal came; a second one ends the process at once."""
         self.signal = signal.Signals(number)
-        for each in _SIGNALS:
+        for each in SIGNALS:
             if signal.getsignal(each) == self.note:
                 signal.signal(each, signal.SIG_DFL)
 
@@ -50,9 +50,13 @@ _HELD = Request()
 
 
 def hold() -> None:
-    """A command begins: until its work is `interruptible`, signals are noted."""
-    for each in _SIGNALS:
+    """A command begins: until its work is `interruptible`, signals are noted.
+
+    Also those that came while they were blocked, as `hugepages` leaves them.
+    """
+    for each in SIGNALS:
         signal.signal(each, _HELD.note)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 @contextlib.contextmanager
@@ -96,7 +100,7 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: dict[signal.Signals, Any] = {s: signal.signal(s, handler) for s in _SIGNALS}
+    before: dict[signal.Signals, Any] = {s: signal.signal(s, handler) for s in SIGNALS}
     try:
         yield
     finally:
