@@ -167,3 +167,20 @@ def test_work_is_interrupted() -> None:
         os.kill(os.getpid(), signal.SIGINT)
     assert raised.value.code == 130
     assert {n: signal.getsignal(n) for n in signal.valid_signals()} == before
+
+
+def test_a_command_shows_its_own_lines_only() -> None:
+    """Not what libraries log of failures which they raise, or which were raised."""
+    code = (
+        "import logging\n"
+        "from colorflax import cli\n"
+        "def main(argv):\n"
+        "    for name in ('absl', 'asyncio', 'colorflax.test'):\n"
+        "        logging.getLogger(name).error('of %s', name)\n"
+        "cli.run(main)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert done.stderr == "of colorflax.test\n"
