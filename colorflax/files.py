@@ -58,6 +58,22 @@ def write(path: Path, content: bytes) -> None:
         raise
 
 
+def need_writable(folder: Path, flag: str) -> None:
+    """Raise `UserError` unless files can be made in a folder; it is made.
+
+    Args:
+        folder: what it is.
+        flag: the one by which a user names another.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror}); name another {flag}"
+        ) from None
+
+
 def begun(folder: Path) -> Iterator[tuple[Path, str]]:
     """What `write` left in a folder when it was killed, and `cut` of its name."""
     for path in folder.glob(".*") if folder.is_dir() else ():

@@ -1,7 +1,7 @@
 """Measure this machine: `python -m launch.bench color gamut`.
 
-Each benchmark but `edges`, `hints` and `reference` times ours and another's in turn, in
-one process, and prints medians.
+Each benchmark but `edges`, `hints`, `reference` and `video` times ours and another's in
+turn, in one process, and prints medians.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from launch.bench_hints import bench_hints
 from launch.bench_platforms import bench_platforms
 from launch.bench_reference import bench_reference
 from launch.bench_train import bench_train
+from launch.bench_video import bench_video
 from launch.bench_zhang import bench_zhang
 from launch.timing import interleave, report
 
@@ -72,6 +73,7 @@ BENCHMARKS = {
     "platforms": bench_platforms,
     "reference": bench_reference,
     "train": bench_train,
+    "video": bench_video,
     "zhang": bench_zhang,
 }
 

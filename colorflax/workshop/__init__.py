@@ -1,4 +1,4 @@
-"""Photographs in, files out: what colorize does once its flags are read.
+"""Photographs or films in, files out: what colorize and video do after their flags.
 
-Downwards: errand, batch, account, studio, album, ledger.
+Downwards: errand, cinema, batch, account, studio, album, ledger.
 """

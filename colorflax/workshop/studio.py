@@ -5,15 +5,15 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from colorflax import __version__, checkpoint, files, guided, prediction
+from colorflax import __version__, checkpoint, files, guided, paint, predict, prediction
 from colorflax.data.decode import opened
 from colorflax.order import Wish
-from colorflax.paint import paint
 from colorflax.picture import FORMATS, Picture, Provenance, encode, read
 from colorflax.picture.pixels import Pixels
 from colorflax.predict import Colorizer
@@ -69,12 +69,15 @@ class Studio:
             return said
         return said.like(self._lender.shares, self._wish.likeness)
 
+    def painted(self, said: Prediction) -> Pixels:
+        """What was said, to which a reference was `lent`, as a picture."""
+        return said.picture(*self._how(), self._wish.hints)
+
     def one(self, content: bytes, name: str) -> bytes:
         """A file's content, coloured."""
         picture = read(content, name)
         kept = {"PNG": "png", "TIFF": "tif"}.get(picture.metadata.format, "png")
-        said = self.lent(self.colorizer.look(picture))
-        pixels = said.picture(*self._how(), self._wish.hints)
+        pixels = self.painted(self.lent(self.colorizer.look(picture)))
         return self._encode(self._wish.format or kept, picture, pixels, {})
 
     def files(
@@ -108,7 +111,7 @@ class Studio:
                 "temperature": f"{self._decoding['drawn_at']:g}",
             }  # fmt: skip
             yield beside(target, f"sample-{i}"), functools.partial(make, pixels, what)
-        pixels = said.picture(*self._how(), wish.hints)
+        pixels = self.painted(said)
         if wish.compare:
             both = functools.partial(self._compare, format, picture, pixels)
             yield beside(target, "compare"), both
@@ -147,7 +150,7 @@ class Studio:
     def _compare(self, format: str, picture: Picture, pixels: Pixels) -> bytes:
         """Grey to the left, coloured to the right."""
         nothing = guided.enlarge(np.zeros((1, 1, 2), np.float32), picture.size)
-        grey = paint(picture.pixels, nothing)
+        grey = paint.paint(picture.pixels, nothing)
         both = np.concatenate([grey, pixels], axis=1)
         alpha = picture.alpha
         if alpha is not None:
@@ -158,21 +161,37 @@ class Studio:
     def _encode(
         self, format: str, picture: Picture, pixels: Pixels, what: dict[str, str]
     ) -> bytes:
-        metadata = picture.metadata
-        if self._wish.provenance:
-            wish = dataclasses.asdict(self._wish) | self._decoding
-            names = ("temperature", "saturation", "tau", "gain", "size", "edges")
-            if self._lender:
-                likeness = f"{self._wish.likeness:g}"
-                lent = {"reference": self._lender.sha256, "likeness": likeness}
-                what = what | lent
-            if wish["hints"]:  # and so not all of it is the machine's
-                what = what | {"hints": f"{len(wish['hints'])} by hand"}
-            made = Provenance(
-                software=f"colorflax {__version__}",
-                checkpoint=self._sha256,
-                step=self.colorizer.saved.step,
-                settings={name: wish[name] for name in names} | what,
-            )
+        made, metadata = self.provenance(what), picture.metadata
+        if made:
             metadata = made.sign(metadata)
         return encode(format, pixels, picture.alpha, metadata)
+
+    def provenance(self, what: dict[str, str]) -> Provenance | None:
+        """What is to be said of where colours come from, and `what`; if it is."""
+        if not self._wish.provenance:
+            return None
+        wish = dataclasses.asdict(self._wish) | self._decoding
+        names = ("temperature", "saturation", "tau", "gain", "size", "edges")
+        if self._lender:
+            likeness = f"{self._wish.likeness:g}"
+            what = what | {"reference": self._lender.sha256, "likeness": likeness}
+        if wish["hints"]:  # and so not all of it is the machine's
+            what = what | {"hints": f"{len(wish['hints'])} by hand"}
+        return Provenance(
+            software=f"colorflax {__version__}",
+            checkpoint=self._sha256,
+            step=self.colorizer.saved.step,
+            settings={name: wish[name] for name in names} | what,
+        )
+
+
+def hire(checkpoint: str | None, wish: Wish) -> Studio:
+    """One with the checkpoint that a user names, or ours.
+
+    Raises:
+        UserError: there is none, or it cannot do what is wished for.
+    """
+    with ThreadPoolExecutor(1) as beside:  # it takes as long as the loading
+        beside.submit(paint.ready)
+        guided = wish.edges == "guided"
+        return Studio(predict.load(checkpoint, wish.size, guided), wish)

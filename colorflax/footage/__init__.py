@@ -1,0 +1,10 @@
+"""Films: frames in, coloured frames out, with their sound. Alone in knowing PyAV.
+
+Downwards: parts, reel, film.
+"""
+
+from colorflax.footage.film import Film, Frame, frames, look
+from colorflax.footage.parts import Parts
+from colorflax.footage.reel import comment, join, write
+
+__all__ = ["Film", "Frame", "Parts", "comment", "frames", "join", "look", "write"]

@@ -1,0 +1,90 @@
+"""What is done of a film that is being coloured, so that a process may die."""
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from colorflax import files
+
+_MADE = "film.json"
+
+
+class Parts:
+    """A folder of pieces, `FIRST-END.nut`, and what goes on from the last of them.
+
+    Args:
+        folder: made if it is not there; what was made otherwise in it is removed.
+        made: what the pieces depend on.
+    """
+
+    def __init__(self, folder: Path, made: Mapping[str, Any]):
+        self._folder = folder
+        wanted = (json.dumps(made, sort_keys=True, default=str) + "\n").encode()
+        note = folder / _MADE
+        if not note.is_file() or note.read_bytes() != wanted:
+            for old in (*folder.glob("*.nut"), *folder.glob("*.npz")):
+                old.unlink()
+            files.write(note, wanted)
+        for path, _ in files.begun(folder):
+            path.unlink()
+        self.pieces = self._found()
+
+    def _found(self) -> list[Path]:
+        """Those that follow each other from frame 0 to one to go on from."""
+        pieces, end, far = [], 0, 0
+        for piece in sorted(self._folder.glob("*.nut")):
+            first, _, last = piece.stem.partition("-")
+            if int(first) == end:
+                pieces.append(piece)
+                end = int(last)
+                if _memory(piece).is_file():
+                    far = len(pieces)
+        return pieces[:far]
+
+    @property
+    def end(self) -> int:
+        """How many frames are done."""
+        return int(self.pieces[-1].stem.partition("-")[2]) if self.pieces else 0
+
+    @property
+    def begun(self) -> Path:
+        """Where the next piece is written before it is whole."""
+        return self._folder / "begun.part"
+
+    @property
+    def whole(self) -> Path:
+        """Where the film is put together."""
+        return self._folder / "whole"
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """What was remembered at the end; nothing at the beginning of a film."""
+        if not self.pieces:
+            return {}
+        with np.load(_memory(self.pieces[-1])) as arrays:
+            return dict(arrays)
+
+    def add(self, end: int, memory: Mapping[str, Any]) -> None:
+        """What is `begun` is whole, up to frame `end`."""
+        piece = self._folder / f"{self.end:09}-{end:09}.nut"
+        content = io.BytesIO()
+        arrays = {name: np.asarray(x) for name, x in memory.items()}
+        np.savez(content, allow_pickle=False, **arrays)
+        files.write(_memory(piece), content.getvalue())
+        os.replace(self.begun, piece)
+        if self.pieces:  # nobody goes on from the middle
+            _memory(self.pieces[-1]).unlink(missing_ok=True)
+        self.pieces.append(piece)
+
+    def remove(self) -> None:
+        """The film is done."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _memory(piece: Path) -> Path:
+    return piece.with_suffix(".npz")

@@ -1,0 +1,140 @@
+"""Frames written as H.264, in pieces that become one film with the sound of another."""
+
+import contextlib
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from jaxtyping import UInt8
+
+from colorflax.errors import UserError
+from colorflax.footage.film import Film, Frame, opened
+
+_BT709, _LIMITED = 1, 1  # as H.264 numbers matrices and primaries; and ranges
+_Timed = tuple[Fraction, int, Any]
+"""When a packet is due in seconds, its stream, the packet."""
+
+
+def write(path: Path, film: Film, frames: Iterable[Frame], quality: int) -> None:
+    """A piece: frames at their times, in a container that keeps these exactly.
+
+    Args:
+        path: of the new file.
+        film: whose time base and pixels they have.
+        frames: in their order, of the film's size.
+        quality: x264's constant rate factor; 18 hides what is lost, more is smaller.
+    """
+    w, h = film.size
+    with av.open(str(path), "w", format="nut") as container:
+        # Without frames that wait for later ones, pieces follow each other as they are.
+        options = {"crf": str(quality), "bf": "0"}
+        stream = container.add_stream("libx264", rate=film.rate, options=options)
+        stream.width, stream.height = w + w % 2, h + h % 2
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = film.time_base
+        stream.codec_context.sample_aspect_ratio = film.aspect
+        stream.codec_context.color_range = _LIMITED
+        for name in ("colorspace", "color_primaries", "color_trc"):
+            setattr(stream.codec_context, name, _BT709)
+        for frame in frames:
+            picture = _picture(frame.pixels)
+            picture.pts, picture.time_base = frame.time, film.time_base
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def _picture(pixels: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:
+    """With even sides, as the format wants them: the last line repeats."""
+    h, w = pixels.shape[:2]
+    if h % 2 or w % 2:
+        pixels = np.pad(pixels, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
+    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    return frame.reformat(format="yuv420p", dst_colorspace=_BT709)
+
+
+def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None:
+    """One film of the pieces, with the sound of `film`.
+
+    Nothing is encoded again but sound that such files cannot hold, as FLAC.
+
+    Args:
+        pieces: in their order.
+        film: whose sound and title it gets.
+        target: of the new file, whose suffix says what kind.
+        comment: for its metadata.
+    """
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(opened(film.path))
+        options = {"movflags": "faststart"} if target.suffix != ".mkv" else {}
+        out = stack.enter_context(av.open(str(target), "w", options=options))
+        out.metadata.update(source.metadata)
+        if comment:
+            out.metadata["comment"] = comment
+        with opened(pieces[0]) as first:
+            video = out.add_stream_from_template(first.streams.video[0])
+        tracks = {s.index: _Track(out, s) for s in source.streams.audio}
+        flows = [_pictures(pieces, video)]
+        if tracks:
+            flows.append(_sound(source, tracks))
+        for _, _, packet in heapq.merge(*flows, key=lambda timed: timed[:2]):
+            out.mux(packet)
+
+
+class _Track:
+    """Sound as it was, or encoded anew."""
+
+    def __init__(self, out: Any, stream: Any):
+        self._encodes = False
+        try:
+            self._stream = out.add_stream_from_template(stream)
+        except ValueError:  # not in such files
+            self._encodes = True
+            self._stream = out.add_stream("flac", rate=stream.rate)
+            self._stream.layout = stream.layout
+            self._following = 0
+            self._resampler = av.AudioResampler("s16", stream.layout, stream.rate)
+
+    def packets(self, packet: Any) -> Iterator[Any]:
+        """What one packet of the old sound becomes; the last of all is empty."""
+        if not self._encodes:
+            packet.stream = self._stream
+            yield packet
+            return
+        for frame in packet.decode():
+            for tone in self._resampler.resample(frame):
+                if tone.pts is None:  # the last one of some decoders
+                    tone.pts = self._following
+                self._following = tone.pts + tone.samples
+                yield from self._stream.encode(tone)
+        if not packet.size:
+            yield from self._stream.encode()
+
+
+def _pictures(pieces: Iterable[Path], stream: Any) -> Iterator[_Timed]:
+    for piece in pieces:
+        with opened(piece) as container:
+            for packet in container.demux(container.streams.video[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    yield packet.dts * packet.time_base, -1, packet
+
+
+def _sound(source: Any, tracks: dict[int, _Track]) -> Iterator[_Timed]:
+    with contextlib.suppress(av.error.InvalidDataError):  # damaged from there on
+        for packet in source.demux(*source.streams.audio):
+            index = packet.stream.index
+            for sound in tracks[index].packets(packet):
+                if sound.dts is not None and sound.size:
+                    yield sound.dts * sound.time_base, index, sound
+
+
+def comment(path: Path) -> str:
+    """What a film says of itself; nothing if it is none."""
+    with contextlib.suppress(UserError), opened(path) as container:
+        tags = {k.lower(): v for k, v in container.metadata.items()}
+        return str(tags.get("comment", ""))
+    return ""

@@ -1,0 +1,62 @@
+"""Colour films: python -m colorflax.video FILM...
+
+Whatever FFmpeg reads; written as H.264 with the sound that was there. Colours stay from
+frame to frame.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from colorflax import asked, cli, files
+from colorflax.errors import UserError
+
+flags.adopt_module_key_flags(asked)
+_OUT = flags.DEFINE_string("out", "colored", "folder for the coloured films")
+_STEADINESS = flags.DEFINE_float(
+    "steadiness", 1.0, "seconds that the colours of a thing are averaged over; 0: each "
+    "frame is by itself",
+    0,
+)  # fmt: skip
+_QUALITY = flags.DEFINE_integer(
+    "quality", 18, "of H.264, as its constant rate factor: less is better, and larger",
+    0, 51,
+)  # fmt: skip
+_CONTAINER = flags.DEFINE_enum(
+    "container", None, ["mp4", "mkv", "mov"], "of what is written; if not given, MP4 "
+    "and QuickTime stay what they are and all else becomes Matroska",
+)  # fmt: skip
+
+
+def main(argv: Sequence[str]) -> int:
+    """Colour every film named; 1 if any of them could not be."""
+    names = argv[1:]
+    if not names:
+        raise UserError("name at least one film")
+    if not math.isfinite(_STEADINESS.value):
+        raise UserError("--steadiness is a number of seconds, as 0 or 1")
+    sources: dict[str, Path] = {}
+    for source in map(files.local, names):
+        other = sources.setdefault(source.stem, source)
+        if other != source:
+            raise UserError(
+                f"{files.shown(other)} and {files.shown(source)} would become one "
+                "file; colour them by two commands, with two --out"
+            )
+    wish = asked.wish()
+    with cli.importing():
+        from colorflax.workshop import cinema
+    showing = cinema.Showing(
+        out=files.local(_OUT.value),
+        steadiness=_STEADINESS.value,
+        quality=_QUALITY.value,
+        container=_CONTAINER.value,
+        overwrite=asked.OVERWRITE.value,
+    )
+    return cinema.run([*sources.values()], asked.CHECKPOINT.value, wish, showing)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,172 @@
+"""A film coloured from file to file; what is done of it stays done."""
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import json
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import jax.numpy as jnp
+import tqdm
+
+from colorflax import cli, files, footage, lock, signals, steady
+from colorflax.errors import Stopped, UserError
+from colorflax.footage import Film, Frame
+from colorflax.order import Wish
+from colorflax.picture import Picture
+from colorflax.workshop import account
+from colorflax.workshop.ledger import stamp
+from colorflax.workshop.studio import Studio, hire
+
+_PIECE = 128  # frames: what a process that is killed may lose
+_KEPT = {".mp4": ".mp4", ".m4v": ".mp4", ".mov": ".mov"}  # all else is Matroska
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Showing:
+    """How films are coloured, beside each of their pictures; see video.py."""
+
+    out: Path
+    steadiness: float  # seconds
+    quality: int
+    container: str | None
+    overwrite: bool
+
+
+class _Shot(NamedTuple):
+    """A coloured frame, and what the next one needs to know."""
+
+    frame: Frame
+    memory: steady.Memory
+
+
+def run(
+    sources: Sequence[Path], checkpoint: str | None, wish: Wish, showing: Showing
+) -> int:
+    """Colour every film; 1 if any of them could not be."""
+    files.need_writable(showing.out, "--out")
+    at_work = hire(checkpoint, wish)
+    failed = False
+    for source in sources:
+        try:
+            target, before = colour(source, at_work, showing)
+        except UserError as error:
+            cli.complain(error)
+            failed = True
+            continue
+        note = " (done before)" if before else ""
+        print(f"{files.shown(source)} -> {files.shown(target)}{note}", flush=True)
+    return int(failed)
+
+
+def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
+    """Where the coloured film is, and whether it was there already.
+
+    Raises:
+        UserError: it cannot be read or written.
+        Stopped: a signal came; the same command goes on.
+    """
+    suffix = _KEPT.get(source.suffix.lower(), ".mkv")
+    if showing.container:
+        suffix = f".{showing.container}"
+    target = showing.out / f"{source.stem}{suffix}"
+    made = {
+        **studio.settings(), "source": source.name, "stamp": stamp(source),
+        "steadiness": showing.steadiness, "quality": showing.quality,
+    }  # fmt: skip
+    key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
+    if target.exists() and not showing.overwrite:
+        if key in footage.comment(target):
+            return target, True
+        raise UserError(
+            f"{files.shown(target)} is there already, and not made like this; name "
+            "another --out, or --overwrite"
+        )
+    film = footage.look(source)
+    folder = showing.out / f".{files.cut(target.name)[:200]}.parts"
+    with lock.hold(folder / "lock", "--out"):
+        parts = footage.Parts(folder, made)
+        with signals.caught() as stop:
+            _film(film, parts, studio, showing, stop)
+        what = {"steadiness": f"{showing.steadiness:g}"}
+        provenance = studio.provenance(what)
+        words = f"{provenance.sentence()} [{key}]" if provenance else ""
+        whole = parts.whole.with_suffix(suffix)
+        footage.join(parts.pieces, film, whole, words)
+        whole.replace(target)
+        parts.remove()
+    return target, False
+
+
+def _film(
+    film: Film,
+    parts: footage.Parts,
+    studio: Studio,
+    showing: Showing,
+    stop: signals.Request,
+) -> None:
+    """Every frame that is not in a piece yet, piece by piece."""
+    name = files.shown(film.path)
+    kept = {name: jnp.asarray(x) for name, x in parts.memory().items()}
+    memory = steady.Memory(**kept) if kept else None
+    shots = _ahead(_shots(film, parts.end, memory, studio, showing))
+    bar = tqdm.tqdm(
+        total=film.told or None, initial=parts.end, unit="frame", disable=None,
+        leave=False, desc=film.path.name,
+    )  # fmt: skip
+    with bar, contextlib.closing(shots):
+        for first in shots:
+            last = first
+
+            def piece(first: _Shot = first) -> Iterator[Frame]:
+                nonlocal last
+                for last in itertools.chain([first], shots):
+                    yield last.frame
+                    bar.update()
+                    if stop() or last.frame.number + 1 - parts.end >= _PIECE:
+                        return
+
+            footage.write(parts.begun, film, piece(), showing.quality)
+            parts.add(last.frame.number + 1, last.memory._asdict())
+            if stop():
+                raise Stopped(
+                    f"{name}: stopped after frame {parts.end} of about "
+                    f"{max(film.told, parts.end)}; the same command goes on",
+                    stop.code,
+                )
+
+
+def _shots(
+    film: Film,
+    start: int,
+    memory: steady.Memory | None,
+    studio: Studio,
+    showing: Showing,
+) -> Generator[_Shot]:
+    most = showing.steadiness * float(film.rate)
+    told = False
+    for frame in footage.frames(film, start):
+        picture = Picture(frame.pixels)
+        if frame.number % _PIECE == 0 and not told and picture.kind() == "coloured":
+            for note in account.notes("coloured", picture, film.path):
+                cli.complain(f"{files.shown(film.path)}: {note}")
+            told = True
+        said = studio.lent(studio.colorizer.look(picture))
+        memory = steady.follow(memory, said.head, said.rgb, most)
+        said = dataclasses.replace(said, head=memory.said)
+        yield _Shot(frame._replace(pixels=studio.painted(said)), memory)
+
+
+def _ahead(items: Generator[T]) -> Generator[T]:
+    """The same, each made while the one before it is used."""
+    with contextlib.closing(items), ThreadPoolExecutor(1) as pool:
+        end: Any = object()
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item

@@ -1,0 +1,194 @@
+"""Films: every frame at its time, its sound untouched, its damage named."""
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import films
+import numpy as np
+import pytest
+
+from colorflax import footage
+from colorflax.errors import UserError
+from colorflax.footage import Frame, Parts
+
+_TIMES = [2400, 3401, 4402, 4900, 7405, 8406]  # of a film whose rate varies
+_BASE = Fraction(1, 24000)
+
+
+def _patches() -> np.ndarray:
+    """Sixteen colours in squares of 16 px."""
+    colours = np.random.default_rng(3).integers(0, 256, (4, 4, 3), np.uint8)
+    return colours.repeat(16, axis=0).repeat(16, axis=1)
+
+
+def _join(film: footage.Film, frames: list[Frame], target: Path, cut: int) -> None:
+    pieces = []
+    for i, part in enumerate((frames[:cut], frames[cut:])):
+        pieces.append(target.with_name(f"{i}.nut"))
+        footage.write(pieces[-1], film, part, quality=1)
+    footage.join(pieces, film, target, "said")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_pieces_become_a_film_with_the_sound_that_was_there(
+    tmp_path: Path, suffix: str
+) -> None:
+    source = films.make(
+        tmp_path / "source.mp4", [_patches()] * 6, rate=Fraction(24000, 1001),
+        times=_TIMES, time_base=_BASE, sound="aac", aspect=Fraction(4, 3),
+    )  # fmt: skip
+    film = footage.look(source)
+    frames = list(footage.frames(film))
+    target = tmp_path / f"target{suffix}"
+    _join(film, frames, target, cut=4)
+    tick = Fraction(1, 1000) if suffix == ".mkv" else Fraction(1, 24000)
+    expected = films.times(source)
+    assert [round(24000 * x) for x in expected] == _TIMES
+    (begin, sound), (wanted_begin, wanted_sound) = map(films.packets, (target, source))
+    assert sound == wanted_sound
+    assert len(sound) > 30
+    for time, wanted in zip(films.times(target), expected, strict=True):
+        # Matroska begins both later, where sound would begin before 0.
+        assert abs(time - begin - (wanted - wanted_begin)) <= tick
+    assert footage.comment(target) == "said"
+    assert footage.comment(source) == ""
+    with av.open(str(target)) as container:
+        video = container.streams.video[0]
+        assert video.sample_aspect_ratio == Fraction(4, 3)
+        assert (video.codec_context.color_range, video.codec_context.colorspace) == (
+            1,
+            1,
+        )
+    # Colours come back; the corners of patches are where their chroma is halved.
+    inner = np.s_[4:12, 4:12]
+    for picture in films.pictures(target):
+        for y in range(0, 64, 16):
+            for x in range(0, 64, 16):
+                patch = np.s_[y : y + 16, x : x + 16]
+                difference = picture[patch].astype(int) - _patches()[patch]
+                assert abs(difference[inner]).max() <= 5
+
+
+def test_frames_from_the_middle_are_those_of_the_whole(tmp_path: Path) -> None:
+    source = films.make(tmp_path / "a.mkv", films.grainy(9), crf="5")
+    film = footage.look(source)
+    assert (film.size, film.rate, film.told) == ((96, 64), 24, 9)
+    whole, rest = list(footage.frames(film)), list(footage.frames(film, 5))
+    assert [frame.number for frame in rest] == [5, 6, 7, 8]
+    for frame, again in zip(whole[5:], rest, strict=True):
+        assert frame.time == again.time
+        np.testing.assert_array_equal(frame.pixels, again.pixels)
+    grey = np.array(films.grainy(9)).astype(int)
+    assert abs(grey - [frame.pixels for frame in whole]).mean() < 3
+
+
+def test_odd_sides_are_made_even(tmp_path: Path) -> None:
+    frames = [Frame(i, i, x) for i, x in enumerate(films.grainy(2, 47, 65))]
+    source = films.make(tmp_path / "a.mkv", [frame.pixels for frame in frames])
+    target = tmp_path / "b.mkv"
+    _join(footage.look(source), frames, target, cut=1)
+    for picture, frame in zip(films.pictures(target), frames, strict=True):
+        assert picture.shape == (48, 66, 3)
+        assert abs(picture[:47, :65].astype(int) - frame.pixels).mean() < 2
+
+
+def test_turned_as_the_telephone_was(tmp_path: Path) -> None:
+    """By the matrix of ISO 14496-12: what is on the left is shown on top."""
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[:12, :, 0], pixels[:, :16, 1] = 255, 255  # red on top, green on the left
+    source = films.make(tmp_path / "a.mp4", [pixels] * 2, aspect=Fraction(4, 3))
+    content = source.read_bytes()
+    plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    turned = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)
+    at = content.index(plain, content.index(b"tkhd"))
+    source.write_bytes(content[:at] + turned + content[at + 36 :])
+    film = footage.look(source)
+    assert (film.size, film.aspect) == ((48, 64), Fraction(3, 4))
+    for frame in footage.frames(film):
+        assert frame.pixels.shape == (64, 48, 3)
+        assert frame.pixels[4, 20, 1] > 200 > frame.pixels[4, 20, 0]
+        assert frame.pixels[32, 44, 0] > 200 > frame.pixels[32, 44, 1]
+
+
+def test_a_damaged_place_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = films.make(tmp_path / "a.mp4", films.grainy(40), g="5", bf="0")
+    content = bytearray(source.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4000] = bytes(4000)
+    source.write_bytes(content)
+    found = list(footage.frames(footage.look(source)))
+    assert 20 < len(found) <= 40
+    assert "a.mp4: is damaged in places, left out" in caplog.text
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no film at all" * 99, None])
+def test_what_is_no_film(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.mp4: cannot be read \(.+\)$"):
+        footage.look(path)
+
+
+def test_sound_alone_is_no_film(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mka"), "w") as container:
+        audio: Any = container.add_stream("pcm_s16le", rate=44100)
+        audio.layout = "mono"
+        silence = np.zeros((1, 1024), np.int16)
+        tone = av.AudioFrame.from_ndarray(silence, format="s16", layout="mono")
+        tone.rate = 44100
+        container.mux(audio.encode(tone))
+    with pytest.raises(UserError, match="no moving pictures"):
+        footage.look(tmp_path / "a.mka")
+
+
+def test_sound_that_a_container_does_not_take_is_kept_without_loss(
+    tmp_path: Path,
+) -> None:
+    source = films.make(tmp_path / "a.avi", films.grainy(2), sound="wmav2")
+    film = footage.look(source)
+    target = tmp_path / "b.mkv"
+    _join(film, list(footage.frames(film)), target, cut=1)
+    before, after = films.sound(source), films.sound(target)
+    assert len(before) > 40_000
+    assert len(before) == len(after)
+    assert abs(before - after).max() <= 1 / 32768
+
+
+def _piece(parts: Parts, end: int) -> None:
+    parts.begun.write_bytes(b"%d" % end)
+    parts.add(end, {"a": np.arange(end)})
+
+
+def test_what_is_done_stays_done(tmp_path: Path) -> None:
+    made = {"checkpoint": "a", "size": None}
+    parts = Parts(tmp_path / "parts", made)
+    assert (parts.end, parts.pieces, parts.memory()) == (0, [], {})
+    _piece(parts, 4)
+    _piece(parts, 7)
+    parts.begun.write_bytes(b"cut off by the death of a process")
+    again = Parts(tmp_path / "parts", made)
+    assert again.end == 7
+    assert [piece.read_bytes() for piece in again.pieces] == [b"4", b"7"]
+    np.testing.assert_array_equal(again.memory()["a"], np.arange(7))
+    other = Parts(tmp_path / "parts", made | {"size": 3})
+    assert (other.end, other.memory()) == (0, {})
+    other.remove()
+    assert not (tmp_path / "parts").exists()
+
+
+def test_what_follows_a_gap_is_made_again(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "parts", {})
+    for end in (2, 4, 6):
+        _piece(parts, end)
+    parts.pieces[1].unlink()
+    assert Parts(tmp_path / "parts", {}).end == 0  # nobody could go on from 2
+    parts = Parts(tmp_path / "parts", {})
+    _piece(parts, 3)
+    assert parts.end == 3
