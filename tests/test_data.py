@@ -272,7 +272,11 @@ def test_reduced_jpeg_is_the_same_photograph(tmp_path: Path) -> None:
             "HEIC, which is not read; save it as",
         ),
         ("x.cr2", b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file; save it as TIFF"),
-        ("x.mp4", b"\0\0\0\x20ftypisom\0\0\2\0", "a video, not a photograph; save"),
+        (
+            "x.mp4",
+            b"\0\0\0\x20ftypisom\0\0\2\0",
+            "a film, not a photograph; python -m colorflax.video",
+        ),
         ("x.pdf", b"%PDF-1.7", "a PDF, not a photograph; save it as TIFF, PNG or JPEG"),
     ],
 )

@@ -71,6 +71,7 @@ def test_one_room_per_outside_library() -> None:
         "keras": {"features"},
         "gradio": {"page"},
         "tensorboardX": {"writers"},
+        "av": {"footage"},
         "onnx": {"exported"},
         "onnxruntime": {"exported"},
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import commands
 import compiling
+import films
 import pytest
 
 from colorflax.data.photographs import builtin
@@ -59,6 +60,7 @@ def place(photos: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(photo, folder)
     shutil.copy(builtin()[0].read().picture, place / "old.jpg")
+    films.make(place / "old.mp4", films.grainy(4), sound="aac")
     return place
 
 
@@ -97,6 +99,7 @@ def test_commands(place: Path) -> None:
         installed = not i or command[2] == "colorflax.colorize"
         printed = _run([*command, *changes], place, installed=installed)
         assert ("left grey" in printed) == training
+    assert (place / "colored" / "old.mp4").is_file()
     assert (place / "runs" / "small" / "table.md").is_file()
     assert not (place / "runs" / "hour").exists()  # only asked what it would cost
     assert len(list((place / "colored").glob("*.png"))) == 13 + 12  # compared

@@ -19,12 +19,13 @@ from colorflax.files import shown
 # Others that Pillow knows run programs (EPS), or hold fonts, films and thumbnails.
 _FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "PPM"]
 _FORMATS += ["AVIF"] if features.check("avif") else []  # Pillow since 11.3
+_FILM = "a film, not a photograph; python -m colorflax.video colours it"
 # What is asked of us and is none of these, by how it begins.
 _OTHERS = (
     (rb".{4}ftyp(heic|heix|hevc|mif1|msf1)", "HEIC, which is not read"),
     (rb".{4}ftypavi[fs]", "a damaged picture, or AVIF without a Pillow that reads it"),
     (rb".{4}ftyp(crx )|II\*\0.{4}CR|FUJIFILM|IIU\0|IIRO", "a camera's raw file"),
-    (rb".{4}ftyp|.{4}moov|\x1a\x45\xdf\xa3|RIFF.{4}AVI ", "a video, not a photograph"),
+    (rb".{4}(ftyp|moov)|\x1a\x45\xdf\xa3|RIFF.{4}AVI |0&\xb2u|\0\0\1\xba", _FILM),
     (rb"%PDF", "a PDF, not a photograph"),
     (rb"8BPS", "a Photoshop file, which is not read"),
 )
@@ -136,7 +137,7 @@ def _what_else(file: Path | io.BytesIO) -> str:
             begin = opened_again.read(16)
     for pattern, what in _OTHERS:
         if re.match(pattern, begin, re.DOTALL):
-            return f"{what}; {_INSTEAD}"
+            return what if what == _FILM else f"{what}; {_INSTEAD}"
     return "not a picture that can be read"
 
 

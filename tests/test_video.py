@@ -1,0 +1,264 @@
+"""Films by the command: coloured, steady, whole, and gone on with after any end."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import commands
+import compiling
+import films
+import numpy as np
+import pytest
+import runs
+from skimage import color as oracle
+
+from colorflax import footage
+from colorflax.errors import Stopped
+from colorflax.order import Wish
+from colorflax.picture.pixels import Pixels
+from colorflax.prediction import Prediction
+from colorflax.workshop import cinema
+from colorflax.workshop.cinema import Showing
+from colorflax.workshop.studio import Studio, hire
+
+ENV = compiling.devices(1)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs.untrained(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Something grey that stands still, with grain and sound."""
+    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    return films.make(path, films.grainy(10), sound="aac", crf="4")
+
+
+def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return commands.run("colorflax.video", *arguments, env=ENV)
+
+
+def _showing(out: Path, steadiness: float = 1.0) -> Showing:
+    return Showing(
+        out=out, steadiness=steadiness, quality=8, container=None, overwrite=False
+    )
+
+
+def _flicker(path: Path) -> float:
+    lab = oracle.rgb2lab(np.array(films.pictures(path)))[..., 1:]
+    return float(np.linalg.norm(np.diff(lab, axis=0), axis=-1).mean())
+
+
+def test_a_film_in_colours(film: Path, tmp_path: Path) -> None:
+    """Ours by default: its light, its times, its sound; and said who coloured it."""
+    command = (film, f"--out={tmp_path / 'out'}", "--quality=4")
+    done = _command(*command)
+    target = tmp_path / "out" / "film.mp4"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{film} -> {target}\n"
+    assert [p.name for p in target.parent.iterdir()] == ["film.mp4"]
+    assert films.times(target) == films.times(film)
+    assert films.packets(target)[1] == films.packets(film)[1]
+    before, after = (oracle.rgb2lab(films.pictures(p)) for p in (film, target))
+    assert np.linalg.norm(after[..., 1:], axis=-1).mean() > 4
+    assert abs(before[..., 0] - after[..., 0]).mean() < 1
+    said = footage.comment(target)
+    assert said.startswith("Colours predicted by colorflax")
+    assert "steadiness=1" in said
+    stamp = target.stat()
+    again = _command(*command)
+    assert (again.returncode, again.stdout) == (
+        0,
+        f"{film} -> {target} (done before)\n",
+    )
+    other = _command(*command, "--saturation=0.5")
+    assert "film.mp4 is there already, and not made like this" in commands.complaint(
+        other
+    )
+    assert target.stat() == stamp
+    over = _command(*command, "--saturation=0.5", "--noprovenance", "--overwrite")
+    assert over.returncode == 0
+    assert footage.comment(target) == ""
+    chroma = oracle.rgb2lab(films.pictures(target))[..., 1:]
+    assert abs(chroma).mean() < 0.7 * abs(after[..., 1:]).mean()
+
+
+def test_steady(film: Path, tmp_path: Path) -> None:
+    """What flickers with the grain does so less than half as much, and by default."""
+    studio = hire(None, Wish())
+    alone, steady = (
+        cinema.colour(film, studio, _showing(tmp_path / str(seconds), seconds))[0]
+        for seconds in (0.0, 1.0)
+    )
+    assert _flicker(steady) < 0.5 * _flicker(alone)
+
+
+class Painter:
+    """A studio's `painted`, which remembers, and at one picture does something."""
+
+    def __init__(self, studio: Studio, at: int | None = None, do: object = None):
+        self._painted, self._at, self._do = studio.painted, at, do
+        self.pictures: list[Pixels] = []
+
+    def __call__(self, said: Prediction) -> Pixels:
+        if len(self.pictures) == self._at and callable(self._do):
+            self._do()
+        self.pictures.append(self._painted(said))
+        return self.pictures[-1]
+
+
+class Killed(BaseException):
+    """As nothing catches it."""
+
+
+def _kill() -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("at", [0, 2, 6])
+def test_a_killed_command_goes_on(
+    run: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """From its last whole piece, in the same colours and the same bytes."""
+    monkeypatch.setattr(cinema, "_PIECE", 3)
+    studio = hire(str(run), Wish())
+    straight, _ = cinema.colour(film, studio, _showing(tmp_path / "straight"))
+    killed = hire(str(run), Wish())
+    monkeypatch.setattr(killed, "painted", Painter(killed, at, _kill))
+    with pytest.raises(Killed):
+        cinema.colour(film, killed, _showing(tmp_path / "killed"))
+    rest = Painter(studio)
+    monkeypatch.setattr(studio, "painted", rest)
+    target, before = cinema.colour(film, studio, _showing(tmp_path / "killed"))
+    assert not before
+    assert len(rest.pictures) == 10 - at // 3 * 3
+    assert target.read_bytes() == straight.read_bytes()
+
+
+def test_a_command_that_is_asked_to_stop_loses_no_frame(
+    run: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = hire(str(run), Wish())
+    whole = Painter(studio)
+    monkeypatch.setattr(studio, "painted", whole)
+    cinema.colour(film, studio, _showing(tmp_path / "straight"))
+
+    def ask() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopped = hire(str(run), Wish())
+    first = Painter(stopped, 4, ask)
+    monkeypatch.setattr(stopped, "painted", first)
+    with pytest.raises(Stopped, match=r"stopped after frame (\d) of .* 10;") as raised:
+        cinema.colour(film, stopped, _showing(tmp_path / "stopped"))
+    assert raised.value.code == 75
+    done = int(str(raised.value).split("frame ")[1][0])
+    assert 3 <= done <= 6
+    again = hire(str(run), Wish())
+    rest = Painter(again)
+    monkeypatch.setattr(again, "painted", rest)
+    target, _ = cinema.colour(film, again, _showing(tmp_path / "stopped"))
+    assert len(rest.pictures) == 10 - done
+    assert films.times(target) == films.times(film)
+    np.testing.assert_array_equal(
+        [*first.pictures[:done], *rest.pictures], whole.pictures
+    )
+
+
+def test_a_bad_film_beside_a_good_one(run: Path, film: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.avi"
+    bad.write_bytes(b"not a film")
+    out = tmp_path / "out"
+    done = _command(f"--checkpoint={run}", f"--out={out}", bad, film)
+    assert done.returncode == 1
+    assert done.stdout == f"{film} -> {out / 'film.mp4'}\n"
+    assert len(done.stderr.splitlines()) == 1
+    assert "bad.avi: cannot be read (" in done.stderr
+
+
+def test_colours_that_are_replaced_are_told_once(run: Path, tmp_path: Path) -> None:
+    grey = np.array(films.grainy(3)).astype(float)
+    vivid = (grey * np.linspace([0.3, 1, 1], [1, 1, 0.3], 96)).astype(np.uint8)
+    source = films.make(tmp_path / "vivid.webm.mov", list(vivid))
+    done = _command(f"--checkpoint={run}", f"--out={tmp_path / 'out'}", source)
+    assert done.returncode == 0
+    assert done.stderr.count("has colours, which are replaced") == 1
+    assert (tmp_path / "out" / "vivid.webm.mov").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "name at least one film"),
+        (["a/x.mp4", "b/x.avi"], "a/x.mp4 and b/x.avi would become one file"),
+        (["x.mp4", "--steadiness=nan"], "--steadiness"),
+        (["x.mp4", "--likeness=1"], "--likeness is that to a --reference"),
+        (["x.mp4", "--checkpoint=nowhere"], "nowhere"),
+        (["missing.mp4"], "missing.mp4: cannot be read (No such file or directory)"),
+    ],
+)
+def test_what_is_no_command(tmp_path: Path, arguments: list[str], problem: str) -> None:
+    done = _command(f"--out={tmp_path / 'out'}", *arguments)
+    assert problem in commands.complaint(done)
+
+
+def test_a_full_disk_is_one_line(run: Path, film: Path, tmp_path: Path) -> None:
+    """Here the system refuses any file of more than 2,000 bytes."""
+    code = (
+        "import resource, runpy, signal, sys\n"
+        "import jax\n"  # which keeps what it compiles
+        "jax.config.update('jax_enable_compilation_cache', False)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))\n"
+        "runpy.run_module('colorflax.video', run_name='__main__', alter_sys=True)\n"
+    )
+    words = [film, f"--checkpoint={run}", f"--out={tmp_path / 'out'}"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        cwd=commands.ROOT, env=ENV, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "File too large" in commands.complaint(done)
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 2000
+
+
+def test_without_pyav(film: Path) -> None:
+    code = (
+        "import runpy, sys\n"
+        "sys.modules['av'] = None\n"
+        "runpy.run_module('colorflax.video', run_name='__main__', alter_sys=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(film)],
+        cwd=commands.ROOT, env=ENV, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "pip install 'colorflax[video]'" in commands.complaint(done)
+
+
+def test_colorize_sends_films_here(film: Path, tmp_path: Path) -> None:
+    done = commands.run("colorflax.colorize", f"--out={tmp_path}", film, env=ENV)
+    assert "colorflax.video" in commands.complaint(done)
+
+
+def test_what_is_done_depends_on_all_that_is_asked(
+    run: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces of a film that was coloured otherwise are not put into this one."""
+    monkeypatch.setattr(cinema, "_PIECE", 3)
+    pale = hire(str(run), Wish(saturation=0.2))
+    monkeypatch.setattr(pale, "painted", Painter(pale, 6, _kill))
+    with pytest.raises(Killed):
+        cinema.colour(film, pale, _showing(tmp_path))
+    (note,) = tmp_path.glob(".film.mp4.parts/film.json")
+    assert json.loads(note.read_text())["saturation"] == 0.2
+    studio = hire(str(run), Wish())
+    every = Painter(studio)
+    monkeypatch.setattr(studio, "painted", every)
+    cinema.colour(film, studio, _showing(tmp_path))
+    assert len(every.pictures) == 10
