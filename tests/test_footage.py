@@ -28,7 +28,9 @@ def _join(film: footage.Film, frames: list[Frame], target: Path, cut: int) -> No
     pieces = []
     for i, part in enumerate((frames[:cut], frames[cut:])):
         pieces.append(target.with_name(f"{i}.nut"))
-        footage.write(pieces[-1], film, part, quality=1)
+        with footage.Reel(pieces[-1], film, quality=1) as reel:
+            for frame in part:
+                reel.add(frame)
     footage.join(pieces, film, target, "said")
 
 

@@ -5,6 +5,6 @@ Downwards: parts, reel, film.
 
 from colorflax.footage.film import Film, Frame, frames, look
 from colorflax.footage.parts import Parts
-from colorflax.footage.reel import comment, join, write
+from colorflax.footage.reel import Reel, comment, join
 
-__all__ = ["Film", "Frame", "Parts", "comment", "frames", "join", "look", "write"]
+__all__ = ["Film", "Frame", "Parts", "Reel", "comment", "frames", "join", "look"]

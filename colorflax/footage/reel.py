@@ -19,32 +19,45 @@ _Timed = tuple[Fraction, int, Any]
 """When a packet is due in seconds, its stream, the packet."""
 
 
-def write(path: Path, film: Film, frames: Iterable[Frame], quality: int) -> None:
+class Reel:
     """A piece: frames at their times, in a container that keeps these exactly.
 
     Args:
-        path: of the new file.
-        film: whose time base and pixels they have.
-        frames: in their order, of the film's size.
+        path: of the new file, whole when the `with` ends.
+        film: whose time base and pixels the frames have.
         quality: x264's constant rate factor; 18 hides what is lost, more is smaller.
     """
-    w, h = film.size
-    with av.open(str(path), "w", format="nut") as container:
+
+    def __init__(self, path: Path, film: Film, quality: int):
+        self._time_base = film.time_base
+        self._container = av.open(str(path), "w", format="nut")
         # Without frames that wait for later ones, pieces follow each other as they are.
         options = {"crf": str(quality), "bf": "0"}
-        stream = container.add_stream("libx264", rate=film.rate, options=options)
-        stream.width, stream.height = w + w % 2, h + h % 2
-        stream.pix_fmt = "yuv420p"
-        stream.time_base = stream.codec_context.time_base = film.time_base
-        stream.codec_context.sample_aspect_ratio = film.aspect
-        stream.codec_context.color_range = _LIMITED
-        for name in ("colorspace", "color_primaries", "color_trc"):
-            setattr(stream.codec_context, name, _BT709)
-        for frame in frames:
-            picture = _picture(frame.pixels)
-            picture.pts, picture.time_base = frame.time, film.time_base
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
+        self._stream: Any = self._container.add_stream(
+            "libx264", rate=film.rate, options=options
+        )
+        w, h = film.size
+        self._stream.width, self._stream.height = w + w % 2, h + h % 2
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.time_base = film.time_base
+        codec = self._stream.codec_context
+        codec.time_base, codec.sample_aspect_ratio = film.time_base, film.aspect
+        codec.color_range = _LIMITED
+        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+
+    def __enter__(self) -> "Reel":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        with self._container:
+            if kind is None:
+                self._container.mux(self._stream.encode())
+
+    def add(self, frame: Frame) -> None:
+        """One more, later than the one before."""
+        picture = _picture(frame.pixels)
+        picture.pts, picture.time_base = frame.time, self._time_base
+        self._container.mux(self._stream.encode(picture))
 
 
 def _picture(pixels: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -121,18 +121,13 @@ def _film(
     )  # fmt: skip
     with bar, contextlib.closing(shots):
         for first in shots:
-            last = first
-
-            def piece(first: _Shot = first) -> Iterator[Frame]:
-                nonlocal last
-                for last in itertools.chain([first], shots):
-                    yield last.frame
+            with footage.Reel(parts.begun, film, showing.quality) as reel:
+                for shot in itertools.chain([first], shots):
+                    reel.add(shot.frame)
                     bar.update()
-                    if stop() or last.frame.number + 1 - parts.end >= _PIECE:
-                        return
-
-            footage.write(parts.begun, film, piece(), showing.quality)
-            parts.add(last.frame.number + 1, last.memory._asdict())
+                    if stop() or shot.frame.number + 1 - parts.end >= _PIECE:
+                        break
+            parts.add(shot.frame.number + 1, shot.memory._asdict())
             if stop():
                 raise Stopped(
                     f"{name}: stopped after frame {parts.end} of about "
