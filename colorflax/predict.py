@@ -20,7 +20,7 @@ from colorflax import (
     xla,
 )
 from colorflax.coloring import Coloring, split
-from colorflax.data.views import whole_size, whole_view
+from colorflax.data.views import GRAIN, whole_size, whole_view
 from colorflax.errors import UserError
 from colorflax.files import shown
 from colorflax.order import LIKENESS, Hint
@@ -28,7 +28,6 @@ from colorflax.picture import Like, Picture, back, take
 from colorflax.prediction import Prediction
 
 SMALLEST = 16  # px, of a size that is asked for
-_GRAIN = 32  # px; sides of what networks see are multiples
 
 
 class Colorizer:
@@ -209,7 +208,7 @@ def bucket(side: int) -> int:
     A multiple of 32; from 256 px on only four of them between powers of two, which is
     at most a quarter more.
     """
-    step = max(_GRAIN, 1 << max(0, (side - 1).bit_length() - 3))
+    step = max(GRAIN, 1 << max(0, (side - 1).bit_length() - 3))
     return -(-side // step) * step
 
 

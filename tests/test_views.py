@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from colorflax import config
@@ -81,3 +82,17 @@ def test_scale_jitter_draws_the_size_before_the_crop() -> None:
         views.evaluation_view(photo, jittered), views.evaluation_view(photo, settings)
     )
     assert min(views.whole_size((300, 200), jittered)) == 96
+
+
+@pytest.mark.parametrize(
+    ("short_side", "scale_jitter", "seen"),
+    [(192, 1.11, 224), (192, 1.0, 192), (72, 1.0, 72), (72, 1.4, 96), (10, 1.3, 13)],
+)
+def test_whole_pictures_are_seen_without_edges_that_repeat(
+    short_side: int, scale_jitter: float, seen: int
+) -> None:
+    settings = dataclasses.replace(
+        SETTINGS, size=16, short_side=short_side, scale_jitter=scale_jitter
+    )
+    assert min(views.whole_size((3000, 2000), settings)) == seen
+    assert min(views.whole_size((3000, 2000), settings, 213)) == 213

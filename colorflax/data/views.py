@@ -7,6 +7,9 @@ from PIL import Image, ImageOps
 from colorflax import config
 from colorflax.data.photographs import Content
 
+GRAIN = 32
+"""Px: a network sees sides that are multiples of it, or edges that repeat up to one."""
+
 Square = UInt8[np.ndarray, "s s 3"]
 
 
@@ -39,16 +42,19 @@ def whole_size(
         size: of the picture, width and height.
         settings: those of training.
         side: px, of the side that training fixes: the short one (fit=crop) or the long
-            one (fit=pad); None for that of training, the largest where training draws
-            it. No side grows beyond 8 times the other's px, so that a strip of film
-            stays small.
+            one (fit=pad); None for that of training; where training draws it, for the
+            multiple of `GRAIN` nearest to the largest, so that no edge repeats. No side
+            grows beyond 8 times the other's px, so that a strip of film stays small.
     """
     short, long = sorted(size)
     if settings.fit == "pad":
         scale = (side or settings.size) / long
     else:
-        largest = round(settings.short_side * settings.scale_jitter)
-        scale = (side or largest) / max(short, long / 8)
+        usual = settings.short_side
+        if settings.scale_jitter > 1:
+            largest = round(usual * settings.scale_jitter)
+            usual = round(largest / GRAIN) * GRAIN or largest
+        scale = (side or usual) / max(short, long / 8)
     w, h = (max(1, round(side * scale)) for side in size)
     return w, h
 
