@@ -1,5 +1,6 @@
 """Films by the command: coloured, steady, whole, and gone on with after any end."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -17,7 +18,7 @@ import runs
 from skimage import color as oracle
 
 from colorflax import footage
-from colorflax.errors import Stopped
+from colorflax.errors import Stopped, UserError
 from colorflax.order import Wish
 from colorflax.picture.pixels import Pixels
 from colorflax.prediction import Prediction
@@ -78,9 +79,7 @@ def test_a_film_in_colours(film: Path, tmp_path: Path) -> None:
         f"{film} -> {target} (done before)\n",
     )
     other = _command(*command, "--saturation=0.5")
-    assert "film.mp4 is there already, and not made like this" in commands.complaint(
-        other
-    )
+    assert "film.mp4 was coloured otherwise" in commands.complaint(other)
     assert target.stat() == stamp
     over = _command(*command, "--saturation=0.5", "--noprovenance", "--overwrite")
     assert over.returncode == 0
@@ -247,18 +246,38 @@ def test_colorize_sends_films_here(film: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_done_depends_on_all_that_is_asked(
-    run: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pieces of a film that was coloured otherwise are not put into this one."""
+    run: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Pieces of what was coloured otherwise are not put into this one, nor lost."""
     monkeypatch.setattr(cinema, "_PIECE", 3)
     pale = hire(str(run), Wish(saturation=0.2))
     monkeypatch.setattr(pale, "painted", Painter(pale, 6, _kill))
     with pytest.raises(Killed):
         cinema.colour(film, pale, _showing(tmp_path))
-    (note,) = tmp_path.glob(".film.mp4.parts/film.json")
+    (note,) = tmp_path.glob(".film.mp4.*.parts/film.json")
     assert json.loads(note.read_text())["saturation"] == 0.2
     studio = hire(str(run), Wish())
     every = Painter(studio)
     monkeypatch.setattr(studio, "painted", every)
-    cinema.colour(film, studio, _showing(tmp_path))
+    target, _ = cinema.colour(film, studio, _showing(tmp_path))
     assert len(every.pictures) == 10
+    assert f"{note.parent} holds what was begun otherwise" in capsys.readouterr().err
+    target.unlink()
+    again = hire(str(run), Wish(saturation=0.2))
+    rest = Painter(again)
+    monkeypatch.setattr(again, "painted", rest)
+    cinema.colour(film, again, _showing(tmp_path))
+    assert len(rest.pictures) == 4
+
+
+def test_nothing_of_others_is_written_over(run: Path, film: Path) -> None:
+    """Not the film itself, where --out is its folder, nor any other."""
+    content = film.read_bytes()
+    studio = hire(str(run), Wish())
+    for overwrite in (False, True):
+        showing = dataclasses.replace(_showing(film.parent), overwrite=overwrite)
+        with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
+            cinema.colour(film, studio, showing)
+    assert film.read_bytes() == content
+    assert os.listdir(film.parent) == [film.name]

@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import glob
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,15 +82,21 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
         "steadiness": showing.steadiness, "quality": showing.quality,
     }  # fmt: skip
     key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
-    if target.exists() and not showing.overwrite:
-        if key in footage.comment(target):
+    if os.path.lexists(target):
+        said = footage.comment(target)
+        if key in said and not showing.overwrite:
             return target, True
-        raise UserError(
-            f"{files.shown(target)} is there already, and not made like this; name "
-            "another --out, or --overwrite"
-        )
+        _need_ours(target, said, showing.overwrite)
     film = footage.look(source)
-    folder = showing.out / f".{files.cut(target.name)[:200]}.parts"
+    # What was begun of another film of that name, or otherwise, stays what it is.
+    begun = f".{files.cut(target.name)[:200]}"
+    folder = showing.out / f"{begun}.{key}.parts"
+    for other in showing.out.glob(f"{glob.escape(begun)}.*.parts"):
+        if other != folder:
+            cli.complain(
+                f"{files.shown(other)} holds what was begun otherwise, for the command "
+                "that began it; remove it if that is not to go on"
+            )
     with lock.hold(folder / "lock", "--out"):
         parts = footage.Parts(folder, made)
         with signals.caught() as stop:
@@ -101,6 +109,17 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
         whole.replace(target)
         parts.remove()
     return target, False
+
+
+def _need_ours(target: Path, said: str, overwrite: bool) -> None:
+    place = files.shown(target)
+    if not said.startswith("Colours predicted by colorflax"):
+        raise UserError(f"{place}: is not written over; move it or name another --out")
+    if not overwrite:
+        raise UserError(
+            f"{place} was coloured otherwise, or is of another film; --overwrite makes "
+            "it anew, another --out keeps it"
+        )
 
 
 def _film(
