@@ -1,7 +1,6 @@
 """What is done of a film that is being coloured, so that a process may die."""
 
 import io
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -12,39 +11,34 @@ import numpy as np
 
 from colorflax import files
 
-_MADE = "film.json"
-
 
 class Parts:
     """A folder of pieces, `FIRST-END.nut`, and what goes on from the last of them.
 
     Args:
-        folder: made if it is not there; what was made otherwise in it is removed.
-        made: what the pieces depend on.
+        folder: of one film, coloured in one way; made if it is not there.
     """
 
-    def __init__(self, folder: Path, made: Mapping[str, Any]):
+    def __init__(self, folder: Path):
         self._folder = folder
-        wanted = (json.dumps(made, sort_keys=True, default=str) + "\n").encode()
-        note = folder / _MADE
-        if not note.is_file() or note.read_bytes() != wanted:
-            for old in (*folder.glob("*.nut"), *folder.glob("*.npz")):
-                old.unlink()
-            files.write(note, wanted)
+        folder.mkdir(parents=True, exist_ok=True)
         for path, _ in files.begun(folder):
             path.unlink()
         self.pieces = self._found()
 
     def _found(self) -> list[Path]:
-        """Those that follow each other from frame 0 to one to go on from."""
+        """Those that follow each other from frame 0 to one to go on from; no others."""
+        found = sorted(self._folder.glob("*.nut"))
         pieces, end, far = [], 0, 0
-        for piece in sorted(self._folder.glob("*.nut")):
+        for piece in found:
             first, _, last = piece.stem.partition("-")
             if int(first) == end:
                 pieces.append(piece)
                 end = int(last)
                 if _memory(piece).is_file():
                     far = len(pieces)
+        for piece in {*found}.difference(pieces[:far]):
+            piece.unlink()
         return pieces[:far]
 
     @property

@@ -98,7 +98,7 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
                 "that began it; remove it if that is not to go on"
             )
     with lock.hold(folder / "lock", "--out"):
-        parts = footage.Parts(folder, made)
+        parts = footage.Parts(folder)
         with signals.caught() as stop:
             _film(film, parts, studio, showing, stop)
         what = {"steadiness": f"{showing.steadiness:g}"}
