@@ -19,11 +19,13 @@ def make(
     time_base: Fraction | None = None,
     sound: str | None = None,
     aspect: Fraction | None = None,
+    comment: str = "",
     **options: str,
 ) -> Path:
     """H.264 of uint8 RGB frames, at `times` in the time base; sound of that codec."""
     base = time_base or 1 / Fraction(rate)
     with av.open(str(path), "w") as container:
+        container.metadata["comment"] = comment
         video: Any = container.add_stream("libx264", rate=rate, options=options)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv444p"

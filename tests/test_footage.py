@@ -41,6 +41,7 @@ def test_pieces_become_a_film_with_the_sound_that_was_there(
     source = films.make(
         tmp_path / "source.mp4", [_patches()] * 6, rate=Fraction(24000, 1001),
         times=_TIMES, time_base=_BASE, sound="aac", aspect=Fraction(4, 3),
+        comment="of 1926",
     )  # fmt: skip
     film = footage.look(source)
     frames = list(footage.frames(film))
@@ -55,8 +56,7 @@ def test_pieces_become_a_film_with_the_sound_that_was_there(
     for time, wanted in zip(films.times(target), expected, strict=True):
         # Matroska begins both later, where sound would begin before 0.
         assert abs(time - begin - (wanted - wanted_begin)) <= tick
-    assert footage.comment(target) == "said"
-    assert footage.comment(source) == ""
+    assert footage.comment(target) == "of 1926 | said"
     with av.open(str(target)) as container:
         video = container.streams.video[0]
         assert video.sample_aspect_ratio == Fraction(4, 3)

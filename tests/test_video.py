@@ -269,13 +269,28 @@ def test_what_is_done_depends_on_all_that_is_asked(
     assert len(rest.pictures) == 4
 
 
-def test_nothing_of_others_is_written_over(run: Path, film: Path) -> None:
-    """Not the film itself, where --out is its folder, nor any other."""
+@pytest.mark.parametrize("comment", ["", "Colours predicted by colorflax 0.1.0"])
+def test_a_film_is_not_written_over_itself(
+    run: Path, tmp_path: Path, comment: str
+) -> None:
+    """Where --out is its folder; not even if it is one of ours."""
+    film = films.make(tmp_path / "film.mp4", films.grainy(1), comment=comment)
     content = film.read_bytes()
     studio = hire(str(run), Wish())
     for overwrite in (False, True):
-        showing = dataclasses.replace(_showing(film.parent), overwrite=overwrite)
+        showing = dataclasses.replace(_showing(tmp_path), overwrite=overwrite)
         with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
             cinema.colour(film, studio, showing)
     assert film.read_bytes() == content
-    assert os.listdir(film.parent) == [film.name]
+    assert os.listdir(tmp_path) == [film.name]
+
+
+def test_films_of_others_are_not_written_over(
+    run: Path, film: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"of somebody else")
+    studio = hire(str(run), Wish())
+    showing = dataclasses.replace(_showing(tmp_path), overwrite=True)
+    with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
+        cinema.colour(film, studio, showing)
+    assert (tmp_path / "film.mp4").read_bytes() == b"of somebody else"

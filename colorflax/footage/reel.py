@@ -78,7 +78,7 @@ def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None
         pieces: in their order.
         film: whose sound and title it gets.
         target: of the new file, whose suffix says what kind.
-        comment: for its metadata.
+        comment: for its metadata, after that of `film`.
     """
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(opened(film.path))
@@ -86,7 +86,8 @@ def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None
         out = stack.enter_context(av.open(str(target), "w", options=options))
         out.metadata.update(source.metadata)
         if comment:
-            out.metadata["comment"] = comment
+            before = _comment(source)
+            out.metadata["comment"] = f"{before} | {comment}" if before else comment
         with opened(pieces[0]) as first:
             video = out.add_stream_from_template(first.streams.video[0])
         tracks = {s.index: _Track(out, s) for s in source.streams.audio}
@@ -148,6 +149,10 @@ def _sound(source: Any, tracks: dict[int, _Track]) -> Iterator[_Timed]:
 def comment(path: Path) -> str:
     """What a film says of itself; nothing if it is none."""
     with contextlib.suppress(UserError), opened(path) as container:
-        tags = {k.lower(): v for k, v in container.metadata.items()}
-        return str(tags.get("comment", ""))
+        return _comment(container)
     return ""
+
+
+def _comment(container: Any) -> str:
+    tags = {name.lower(): text for name, text in container.metadata.items()}
+    return str(tags.get("comment", ""))

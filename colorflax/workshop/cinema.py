@@ -86,7 +86,7 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
         said = footage.comment(target)
         if key in said and not showing.overwrite:
             return target, True
-        _need_ours(target, said, showing.overwrite)
+        _need_ours(target, source, said, showing.overwrite)
     film = footage.look(source)
     # What was begun of another film of that name, or otherwise, stays what it is.
     begun = f".{files.cut(target.name)[:200]}"
@@ -111,9 +111,10 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
     return target, False
 
 
-def _need_ours(target: Path, said: str, overwrite: bool) -> None:
+def _need_ours(target: Path, source: Path, said: str, overwrite: bool) -> None:
     place = files.shown(target)
-    if not said.startswith("Colours predicted by colorflax"):
+    itself = target.exists() and source.exists() and target.samefile(source)
+    if itself or "Colours predicted by colorflax" not in said:
         raise UserError(f"{place}: is not written over; move it or name another --out")
     if not overwrite:
         raise UserError(
