@@ -16,7 +16,9 @@ from jaxtyping import Array, Float, Int, UInt8
 from skimage.registration import optical_flow_ilk
 
 _RADIUS, _WARPS = 5, 4  # of the optical flow: more was slower, and no steadier
-_ALIKE = 0.06  # of white; places that differ by more are not the same
+# Places that differ by more are not the same: by a share of the frame's contrast, as
+# dim pictures are alike in being dim, but within what grain makes, and, of white, this.
+_ALIKE, _LEAST, _MOST = 0.25, 0.02, 0.06
 _CUT = 0.4  # if less of a frame than this is like the one before, none is
 
 
@@ -82,7 +84,8 @@ def _average(
     places = jnp.indices(grid) + moved
     ends = jnp.array(grid)[:, None, None] - 0.5
     inside = jnp.all((places > -0.5) & (places < ends), axis=0)
-    alike = jnp.exp(-((jax.image.resize(differs, grid, "linear") / _ALIKE) ** 2))
+    allowed = jnp.clip(_ALIKE * jnp.std(jnp.asarray(level)), _LEAST, _MOST)
+    alike = jnp.exp(-((jax.image.resize(differs, grid, "linear") / allowed) ** 2))
     alike = jnp.where(jnp.mean(alike) < _CUT, 0.0, alike * inside)
     known = _taken(memory.frames[..., None], moved) * alike[..., None]
     known = jnp.clip(known, 0, jnp.maximum(most, 1) - 1)

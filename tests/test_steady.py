@@ -90,9 +90,11 @@ def test_what_moves_is_averaged_along_its_way(speed: tuple[int, int]) -> None:
     assert np.asarray(last.frames)[10:-10, 12:-12].mean() > 6
 
 
-def test_a_cut_begins_anew() -> None:
+@pytest.mark.parametrize("contrast", [1.0, 0.25])
+def test_a_cut_begins_anew(contrast: float) -> None:
+    """Also from one dim picture to another."""
     heads = _heads(4, (16, 24))
-    one, other = _texture(64, 96), _texture(64, 96, seed=9)
+    one, other = (0.1 + contrast * (_texture(64, 96, i) - 0.1) for i in (0, 9))
     found = _run([one, one, other, other], heads, most=100)
     np.testing.assert_allclose(found[2].said, heads[2], atol=1e-6)
     np.testing.assert_array_equal(found[2].frames, 1)

@@ -18,7 +18,7 @@ try:
     import av
 except ImportError:
     raise UserError(
-        "films want PyAV, which reads and writes them: pip install 'colorflax[video]'"
+        "films want PyAV, which reads and writes them: pip install av"
     ) from None
 
 _log = logging.getLogger(__name__)
