@@ -52,7 +52,7 @@ def follow(
             by itself.
     """
     seen = _half(rgb)
-    if memory is None or memory.said.shape != head.shape:
+    if memory is None or memory.said.shape != head.shape or most <= 1:
         return Memory(jnp.asarray(seen), head, jnp.ones(head.shape[1:3]))
     before = np.asarray(memory.seen)
     # A lamp that flickers moves nothing.
@@ -88,7 +88,7 @@ def _average(
     alike = jnp.exp(-((jax.image.resize(differs, grid, "linear") / allowed) ** 2))
     alike = jnp.where(jnp.mean(alike) < _CUT, 0.0, alike * inside)
     known = _taken(memory.frames[..., None], moved) * alike[..., None]
-    known = jnp.clip(known, 0, jnp.maximum(most, 1) - 1)
+    known = jnp.clip(known, 0, most - 1)
     # What was said as probabilities of colours is averaged as their logarithms.
     said = (_taken(memory.said[0], moved) * known + head[0]) / (known + 1)
     return said[None], known[..., 0] + 1

@@ -59,6 +59,15 @@ def test_nothing_is_averaged_over_one_frame(most: float) -> None:
         np.testing.assert_allclose(memory.said, head, atol=1e-6)
 
 
+def test_black_frames_are_frames() -> None:
+    """Nothing can be followed there, nothing breaks, and what comes after is new."""
+    black, grey = np.zeros((64, 96)), _texture(64, 96)
+    heads = _heads(5, (16, 24))
+    found = _run([grey, black, black, black, grey], heads, most=100)
+    np.testing.assert_allclose(found[3].said, heads[1:4].mean(0), atol=1e-5)
+    np.testing.assert_allclose(found[4].said, heads[4], atol=1e-5)
+
+
 @pytest.mark.parametrize("speed", [(0, 4), (2, -3)])  # px a frame, down and right
 def test_what_moves_is_averaged_along_its_way(speed: tuple[int, int]) -> None:
     """Said of a thing that moves, noise shrinks and the thing is not smeared."""
