@@ -3,8 +3,18 @@
 Downwards: parts, reel, film.
 """
 
-from colorflax.footage.film import Film, Frame, frames, look
+from colorflax.footage.film import Film, Frame, frames, in_a_line, look
 from colorflax.footage.parts import Parts
 from colorflax.footage.reel import Reel, comment, join
 
-__all__ = ["Film", "Frame", "Parts", "Reel", "comment", "frames", "join", "look"]
+__all__ = [
+    "Film",
+    "Frame",
+    "Parts",
+    "Reel",
+    "comment",
+    "frames",
+    "in_a_line",
+    "join",
+    "look",
+]

@@ -16,12 +16,14 @@ from colorflax.files import shown
 
 try:
     import av
+    from av.stream import Disposition
 except ImportError:
     raise UserError(
         "films want PyAV, which reads and writes them: pip install av"
     ) from None
 
 _log = logging.getLogger(__name__)
+_BACK = 25  # frames by which times go back where another film begins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Film:
         rate: frames a second, on average.
         time_base: seconds in the unit of `Frame.time`.
         told: how many frames it says that it has; 0 if it does not.
+        start: when its first frame is shown, if that is before 0, or 0.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class Film:
     rate: Fraction
     time_base: Fraction
     told: int
+    start: int
 
 
 class Frame(NamedTuple):
@@ -78,6 +82,7 @@ def look(path: Path) -> Film:
             rate=rate,
             time_base=stream.time_base or 1 / rate,
             told=told,
+            start=min(0, first.pts or 0),
         )
 
 
@@ -88,16 +93,29 @@ def frames(film: Film, start: int = 0) -> Iterator[Frame]:
     """
     with opened(film.path) as container:
         stream = _moving(container, film.path)
-        stream.thread_type = "AUTO"
+        # Not by several threads: where one meets damage, the frames of the others go.
         time: int | None = None
+        later = 0  # than they say are the frames of a second film behind the first
         step = max(1, round(1 / (film.rate * film.time_base)))
         for number, frame in enumerate(_decoded(container, stream, film.path)):
             # Few files do not say when, and some say it twice.
             following = 0 if time is None else time + step
-            said = following if frame.pts is None else frame.pts
+            said = following if frame.pts is None else frame.pts + later
+            if time is not None and said < time - _BACK * step:
+                later, said = later + following - said, following
             time = said if time is None else max(said, time + 1)
             if number >= start:
                 yield Frame(number, time, _upright(frame, film))
+
+
+@contextlib.contextmanager
+def in_a_line(path: Path) -> Iterator[None]:
+    """What FFmpeg cannot do about a film, as a `UserError`."""
+    try:
+        yield
+    except (av.error.FFmpegError, UnicodeError) as error:
+        problem = getattr(error, "strerror", None) or error
+        raise UserError(f"{shown(path)}: {problem}") from None
 
 
 @contextlib.contextmanager
@@ -108,7 +126,8 @@ def opened(path: Path) -> Iterator[Any]:
         UserError: it is none, or not there.
     """
     try:
-        container = av.open(str(path))
+        # A name with a colon in it would be taken for an address; titles are in any code.
+        container = av.open(str(path.absolute()), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         problem = getattr(error, "strerror", None) or error
         raise UserError(f"{shown(path)}: cannot be read ({problem})") from None
@@ -118,7 +137,7 @@ def opened(path: Path) -> Iterator[Any]:
 
 def _moving(container: Any, path: Path) -> Any:
     stream = container.streams.best("video")
-    if stream is None:
+    if stream is None or stream.disposition & Disposition.attached_pic:
         raise UserError(f"{shown(path)}: there are no moving pictures in it")
     return stream
 

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Parts:
             if int(first) == end:
                 pieces.append(piece)
                 end = int(last)
-                if _memory(piece).is_file():
+                if _remembered(piece):
                     far = len(pieces)
         for piece in {*found}.difference(pieces[:far]):
             piece.unlink()
@@ -58,10 +59,7 @@ class Parts:
 
     def memory(self) -> dict[str, np.ndarray]:
         """What was remembered at the end; nothing at the beginning of a film."""
-        if not self.pieces:
-            return {}
-        with np.load(_memory(self.pieces[-1])) as arrays:
-            return dict(arrays)
+        return _remembered(self.pieces[-1]) if self.pieces else {}
 
     def add(self, end: int, memory: Mapping[str, Any]) -> None:
         """What is `begun` is whole, up to frame `end`."""
@@ -78,6 +76,14 @@ class Parts:
     def remove(self) -> None:
         """The film is done."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _remembered(piece: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(_memory(piece)) as arrays:
+            return dict(arrays)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        return {}  # not kept, or damaged
 
 
 def _memory(piece: Path) -> Path:

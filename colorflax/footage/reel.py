@@ -29,8 +29,8 @@ class Reel:
     """
 
     def __init__(self, path: Path, film: Film, quality: int):
-        self._time_base = film.time_base
-        self._container = av.open(str(path), "w", format="nut")
+        self._time_base, self._start = film.time_base, film.start
+        self._container = av.open(str(path.absolute()), "w", format="nut")
         # Without frames that wait for later ones, pieces follow each other as they are.
         options = {"crf": str(quality), "bf": "0"}
         self._stream: Any = self._container.add_stream(
@@ -56,7 +56,8 @@ class Reel:
     def add(self, frame: Frame) -> None:
         """One more, later than the one before."""
         picture = _picture(frame.pixels)
-        picture.pts, picture.time_base = frame.time, self._time_base
+        # A piece cannot begin before 0.
+        picture.pts, picture.time_base = frame.time - self._start, self._time_base
         self._container.mux(self._stream.encode(picture))
 
 
@@ -83,34 +84,57 @@ def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(opened(film.path))
         options = {"movflags": "faststart"} if target.suffix != ".mkv" else {}
-        out = stack.enter_context(av.open(str(target), "w", options=options))
+        out = stack.enter_context(av.open(str(target.absolute()), "w", options=options))
         out.metadata.update(source.metadata)
         if comment:
             before = _comment(source)
             out.metadata["comment"] = f"{before} | {comment}" if before else comment
         with opened(pieces[0]) as first:
             video = out.add_stream_from_template(first.streams.video[0])
-        tracks = {s.index: _Track(out, s) for s in source.streams.audio}
+            video.codec_context.framerate = film.rate
+        kind = target.suffix
+        tracks = {s.index: _Track(out, s, kind) for s in source.streams.audio}
         flows = [_pictures(pieces, video)]
         if tracks:
-            flows.append(_sound(source, tracks))
+            flows.append(_sound(source, tracks, film.start * film.time_base))
         for _, _, packet in heapq.merge(*flows, key=lambda timed: timed[:2]):
             out.mux(packet)
 
 
 class _Track:
-    """Sound as it was, or encoded anew."""
+    """Sound as it was, or encoded anew, without loss."""
 
-    def __init__(self, out: Any, stream: Any):
-        self._encodes = False
-        try:
-            self._stream = out.add_stream_from_template(stream)
-        except ValueError:  # not in such files
-            self._encodes = True
-            self._stream = out.add_stream("flac", rate=stream.rate)
+    def __init__(self, out: Any, stream: Any, kind: str):
+        self._last: Fraction | None = None
+        self._later = Fraction(0)  # than it says is that of a second film, as pictures
+        name = stream.codec_context.name
+        self._encodes = (kind == ".mov" and name in ("flac", "libopus", "opus")) or (
+            kind == ".mp4" and name.startswith("pcm_")
+        )  # which are taken for possible until the file is begun
+        if not self._encodes:
+            try:
+                self._stream = out.add_stream_from_template(stream)
+            except ValueError:  # not in such files
+                self._encodes = True
+        if self._encodes:
+            codec = "pcm_s16le" if kind == ".mov" else "flac"
+            self._stream = out.add_stream(codec, rate=stream.rate)
             self._stream.layout = stream.layout
             self._following = 0
             self._resampler = av.AudioResampler("s16", stream.layout, stream.rate)
+
+    def shift(self, packet: Any, start: Fraction) -> None:
+        """Count from `start`, and on where the sound of another film begins."""
+        if packet.dts is None or packet.pts is None:
+            return
+        base = packet.time_base
+        due = packet.dts * base + self._later
+        if self._last is not None and due < self._last - 1:
+            self._later += self._last - due
+            due = self._last
+        by = round((self._later - start) / base)
+        packet.pts, packet.dts = packet.pts + by, packet.dts + by
+        self._last = due + (packet.duration or 0) * base
 
     def packets(self, packet: Any) -> Iterator[Any]:
         """What one packet of the old sound becomes; the last of all is empty."""
@@ -118,7 +142,10 @@ class _Track:
             packet.stream = self._stream
             yield packet
             return
-        for frame in packet.decode():
+        frames = []
+        with contextlib.suppress(av.error.InvalidDataError):  # damaged, and silent
+            frames = packet.decode()
+        for frame in frames:
             for tone in self._resampler.resample(frame):
                 if tone.pts is None:  # the last one of some decoders
                     tone.pts = self._following
@@ -137,10 +164,11 @@ def _pictures(pieces: Iterable[Path], stream: Any) -> Iterator[_Timed]:
                     yield packet.dts * packet.time_base, -1, packet
 
 
-def _sound(source: Any, tracks: dict[int, _Track]) -> Iterator[_Timed]:
+def _sound(source: Any, tracks: dict[int, _Track], start: Fraction) -> Iterator[_Timed]:
     with contextlib.suppress(av.error.InvalidDataError):  # damaged from there on
         for packet in source.demux(*source.streams.audio):
             index = packet.stream.index
+            tracks[index].shift(packet, start)
             for sound in tracks[index].packets(packet):
                 if sound.dts is not None and sound.size:
                     yield sound.dts * sound.time_base, index, sound

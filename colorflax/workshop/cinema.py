@@ -87,9 +87,17 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
         if key in said and not showing.overwrite:
             return target, True
         _need_ours(target, source, said, showing.overwrite)
+    with footage.in_a_line(source):
+        _make(source, target, studio, showing, key)
+    return target, False
+
+
+def _make(
+    source: Path, target: Path, studio: Studio, showing: Showing, key: str
+) -> None:
     film = footage.look(source)
     # What was begun of another film of that name, or otherwise, stays what it is.
-    begun = f".{files.cut(target.name)[:200]}"
+    begun = "." + os.fsdecode(os.fsencode(target.name)[:200])
     folder = showing.out / f"{begun}.{key}.parts"
     for other in showing.out.glob(f"{glob.escape(begun)}.*.parts"):
         if other != folder:
@@ -104,11 +112,15 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
         what = {"steadiness": f"{showing.steadiness:g}"}
         provenance = studio.provenance(what)
         words = f"{provenance.sentence()} [{key}]" if provenance else ""
-        whole = parts.whole.with_suffix(suffix)
+        whole = parts.whole.with_suffix(target.suffix)
+        if not parts.pieces:
+            raise UserError(f"{files.shown(source)}: none of its frames can be read")
         footage.join(parts.pieces, film, whole, words)
+        if os.path.lexists(target):  # it may have come meanwhile
+            said = footage.comment(target)
+            _need_ours(target, source, said, showing.overwrite)
         whole.replace(target)
         parts.remove()
-    return target, False
 
 
 def _need_ours(target: Path, source: Path, said: str, overwrite: bool) -> None:
