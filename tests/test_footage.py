@@ -129,6 +129,39 @@ def test_a_damaged_place_is_left_out(
     assert len(caplog.records) == 1
 
 
+def test_one_film_behind_another_is_shown_after_it(tmp_path: Path) -> None:
+    """As discs and cameras have them: times that begin again, of sound as well."""
+    one = films.make(tmp_path / "one.ts", films.grainy(48), rate=25, sound="mp2")
+    two = tmp_path / "two.ts"
+    two.write_bytes(2 * one.read_bytes())
+    film = footage.look(two)
+    frames = list(footage.frames(film))
+    steps = np.diff([float(frame.time * film.time_base) for frame in frames])
+    assert len(frames) >= 94
+    assert abs(steps - 1 / 25).max() < 0.1
+    target = tmp_path / "target.mkv"
+    _join(film, frames, target, cut=60)
+    assert len(films.packets(target)[1]) == len(films.packets(two)[1])
+    assert len(films.times(target)) == len(frames)
+
+
+def test_a_name_with_a_colon_is_no_address(tmp_path: Path) -> None:
+    source = films.make(tmp_path / "12:30.mkv", films.grainy(12))
+    film = footage.look(source)
+    _join(film, list(footage.frames(film)), tmp_path / "a:b.mkv", cut=1)
+    assert len(films.pictures(tmp_path / "a:b.mkv")) == 12
+    assert footage.look(tmp_path / "a:b.mkv").rate == film.rate == 24
+
+
+@pytest.mark.parametrize("error", [av.error.InvalidDataError(1, "odd"), UnicodeError()])
+def test_what_ffmpeg_cannot_do_is_one_line(error: Exception) -> None:
+    with (
+        pytest.raises(UserError, match="a.mkv: "),
+        footage.in_a_line(Path("a.mkv")),
+    ):
+        raise error
+
+
 @pytest.mark.parametrize("content", [b"", b"no film at all" * 99, None])
 def test_what_is_no_film(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "a.mp4"
@@ -150,12 +183,21 @@ def test_sound_alone_is_no_film(tmp_path: Path) -> None:
         footage.look(tmp_path / "a.mka")
 
 
+@pytest.mark.parametrize(
+    ("name", "sound", "suffix"),
+    [
+        ("a.avi", "wmav2", ".mkv"),
+        ("a.avi", "wmav2", ".mov"),
+        ("a.mkv", "flac", ".mov"),
+        ("a.mkv", "pcm_s16le", ".mp4"),
+    ],
+)
 def test_sound_that_a_container_does_not_take_is_kept_without_loss(
-    tmp_path: Path,
+    tmp_path: Path, name: str, sound: str, suffix: str
 ) -> None:
-    source = films.make(tmp_path / "a.avi", films.grainy(2), sound="wmav2")
+    source = films.make(tmp_path / name, films.grainy(2), sound=sound)
     film = footage.look(source)
-    target = tmp_path / "b.mkv"
+    target = tmp_path / f"b{suffix}"
     _join(film, list(footage.frames(film)), target, cut=1)
     before, after = films.sound(source), films.sound(target)
     assert len(before) > 40_000
@@ -178,6 +220,9 @@ def test_what_is_done_stays_done(tmp_path: Path) -> None:
     assert again.end == 7
     assert [piece.read_bytes() for piece in again.pieces] == [b"4", b"7"]
     np.testing.assert_array_equal(again.memory()["a"], np.arange(7))
+    (memory,) = (tmp_path / "parts").glob("*.npz")
+    memory.write_bytes(b"")  # as a power cut leaves it
+    assert Parts(tmp_path / "parts").end == 0
     again.remove()
     assert not (tmp_path / "parts").exists()
 

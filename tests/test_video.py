@@ -285,6 +285,19 @@ def test_a_film_is_not_written_over_itself(
     assert os.listdir(tmp_path) == [film.name]
 
 
+def test_what_comes_while_a_film_is_coloured_stays(
+    run: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def come() -> None:
+        (tmp_path / "film.mp4").write_bytes(b"of somebody else")
+
+    studio = hire(str(run), Wish())
+    monkeypatch.setattr(studio, "painted", Painter(studio, 3, come))
+    with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
+        cinema.colour(film, studio, _showing(tmp_path))
+    assert (tmp_path / "film.mp4").read_bytes() == b"of somebody else"
+
+
 def test_films_of_others_are_not_written_over(
     run: Path, film: Path, tmp_path: Path
 ) -> None:

@@ -126,7 +126,7 @@ def opened(path: Path) -> Iterator[Any]:
         UserError: it is none, or not there.
     """
     try:
-        # A name with a colon in it would be taken for an address; titles are in any code.
+        # A colon in a name would make it an address; titles come in any encoding.
         container = av.open(str(path.absolute()), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         problem = getattr(error, "strerror", None) or error
