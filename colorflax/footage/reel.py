@@ -73,7 +73,7 @@ def _picture(pixels: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:
 def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None:
     """One film of the pieces, with the sound of `film`.
 
-    Nothing is encoded again but sound that such files cannot hold, as FLAC.
+    Nothing is encoded again but sound that such files cannot hold.
 
     Args:
         pieces: in their order.
