@@ -46,7 +46,7 @@ _PROVENANCE = flags.DEFINE_boolean(
     "provenance", True, "say in what is written that a machine has coloured it"
 )
 OVERWRITE = flags.DEFINE_boolean(
-    "overwrite", False, "colour again what was coloured by the same command before"
+    "overwrite", False, "colour again what colorflax has coloured before"
 )
 
 

@@ -6,7 +6,6 @@ frame to frame.
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -37,14 +36,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name at least one film")
     if not math.isfinite(_STEADINESS.value):
         raise UserError("--steadiness is a number of seconds, as 0 or 1")
-    sources: dict[str, Path] = {}
-    for source in map(files.local, names):
-        other = sources.setdefault(source.stem, source)
-        if other != source:
-            raise UserError(
-                f"{files.shown(other)} and {files.shown(source)} would become one "
-                "file; colour them by two commands, with two --out"
-            )
+    sources = [files.local(name) for name in names]
     wish = asked.wish()
     with cli.importing():
         from colorflax.workshop import cinema
@@ -55,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         container=_CONTAINER.value,
         overwrite=asked.OVERWRITE.value,
     )
-    return cinema.run([*sources.values()], asked.CHECKPOINT.value, wish, showing)
+    return cinema.run(sources, asked.CHECKPOINT.value, wish, showing)
 
 
 if __name__ == "__main__":

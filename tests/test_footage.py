@@ -1,5 +1,6 @@
 """Films: every frame at its time, its sound untouched, its damage named."""
 
+import dataclasses
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -143,6 +144,21 @@ def test_one_film_behind_another_is_shown_after_it(tmp_path: Path) -> None:
     _join(film, frames, target, cut=60)
     assert len(films.packets(target)[1]) == len(films.packets(two)[1])
     assert len(films.times(target)) == len(frames)
+
+
+def test_a_film_that_begins_before_0_stays_beside_its_sound(tmp_path: Path) -> None:
+    """A recording cut in the middle; also where a piece ends before 0."""
+    source = films.make(tmp_path / "a.mkv", films.grainy(12), sound="flac")
+    whole = footage.look(source)
+    lag = round(Fraction(1, 4) / whole.time_base)  # that the picture is shown earlier
+    frames = [f._replace(time=f.time - lag) for f in footage.frames(whole)]
+    film = dataclasses.replace(whole, start=-lag)
+    target = tmp_path / "b.mkv"
+    _join(film, frames, target, cut=3)
+    begin, _ = films.packets(target)
+    wanted = [frame.time * film.time_base for frame in frames]
+    for time, expected in zip(films.times(target), wanted, strict=True):
+        assert abs(time - begin - expected) <= Fraction(2, 1000)
 
 
 def test_a_name_with_a_colon_is_no_address(tmp_path: Path) -> None:

@@ -194,7 +194,8 @@ def test_colours_that_are_replaced_are_told_once(run: Path, tmp_path: Path) -> N
     ("arguments", "problem"),
     [
         ([], "name at least one film"),
-        (["a/x.mp4", "b/x.avi"], "a/x.mp4 and b/x.avi would become one file"),
+        (["a/x.mp4", "b/x.m4v"], "a/x.mp4 and b/x.m4v would become one file"),
+        (["x.mp4", "x.avi", "--container=mov"], "x.mp4 and x.avi would become one"),
         (["x.mp4", "--steadiness=nan"], "--steadiness"),
         (["x.mp4", "--likeness=1"], "--likeness is that to a --reference"),
         (["x.mp4", "--checkpoint=nowhere"], "nowhere"),

@@ -50,11 +50,23 @@ class _Shot(NamedTuple):
 def run(
     sources: Sequence[Path], checkpoint: str | None, wish: Wish, showing: Showing
 ) -> int:
-    """Colour every film; 1 if any of them could not be."""
+    """Colour every film; 1 if any of them could not be.
+
+    Raises:
+        UserError: two would become one file, or nothing can be begun.
+    """
+    targets: dict[Path, Path] = {}
+    for source in sources:
+        other = targets.setdefault(_target(source, showing), source)
+        if other != source:
+            raise UserError(
+                f"{files.shown(other)} and {files.shown(source)} would become one "
+                "file; colour them by two commands, with two --out"
+            )
     files.need_writable(showing.out, "--out")
     at_work = hire(checkpoint, wish)
     failed = False
-    for source in sources:
+    for source in targets.values():
         try:
             target, before = colour(source, at_work, showing)
         except UserError as error:
@@ -73,10 +85,7 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
         UserError: it cannot be read or written.
         Stopped: a signal came; the same command goes on.
     """
-    suffix = _KEPT.get(source.suffix.lower(), ".mkv")
-    if showing.container:
-        suffix = f".{showing.container}"
-    target = showing.out / f"{source.stem}{suffix}"
+    target = _target(source, showing)
     made = {
         **studio.settings(), "source": source.name, "stamp": stamp(source),
         "steadiness": showing.steadiness, "quality": showing.quality,
@@ -121,6 +130,13 @@ def _make(
             _need_ours(target, source, said, showing.overwrite)
         whole.replace(target)
         parts.remove()
+
+
+def _target(source: Path, showing: Showing) -> Path:
+    suffix = _KEPT.get(source.suffix.lower(), ".mkv")
+    if showing.container:
+        suffix = f".{showing.container}"
+    return showing.out / f"{source.stem}{suffix}"
 
 
 def _need_ours(target: Path, source: Path, said: str, overwrite: bool) -> None:
