@@ -139,7 +139,7 @@ def test_one_film_behind_another_is_shown_after_it(tmp_path: Path) -> None:
     frames = list(footage.frames(film))
     steps = np.diff([float(frame.time * film.time_base) for frame in frames])
     assert len(frames) >= 94
-    assert abs(steps - 1 / 25).max() < 0.1
+    assert 0.03 < steps.min() <= steps.max() < 0.13  # 0.04, and a frame lost between
     target = tmp_path / "target.mkv"
     _join(film, frames, target, cut=60)
     assert len(films.packets(target)[1]) == len(films.packets(two)[1])
