@@ -14,7 +14,7 @@ _module = next(_arguments, "") if "-m" in _arguments else ""
 _ours = f"{_module}.".startswith(("colorflax.", "launch."))
 if _ours or "".join(sys.argv[:1]).endswith("/colorflax"):
     # One of our commands begins, with seconds of imports.
-    from colorflax import hugepages, signals
+    from colorflax.machines import hugepages, signals
 
     if _module in ("colorflax.main", "launch.ablate", "launch.bench"):
         hugepages.begin_again()  # those that train

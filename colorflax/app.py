@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from colorflax import cli, predict
+from colorflax.control.order import Wish
 from colorflax.errors import UserError
-from colorflax.order import Wish
 from colorflax.workshop import studio
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -28,15 +28,15 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"{argv[1]}: drop photographs on the page, not on this command")
     try:
         with cli.importing():
-            from colorflax import page
+            from colorflax.page import serving
     except ModuleNotFoundError as error:
         raise UserError(
             f"the page needs Gradio ({error.name} is missing); in the clone, run "
             "pip install -e '.[app]'"
         ) from None
     colorizer = predict.load(_CHECKPOINT.value)
-    limits = page.Limits(int(1e6 * _MEGABYTES.value), 1e6 * _MEGAPIXELS.value)
-    page.serve(studio.Studio(colorizer, Wish()), _PORT.value, limits)
+    limits = serving.Limits(int(1e6 * _MEGABYTES.value), 1e6 * _MEGAPIXELS.value)
+    serving.serve(studio.Studio(colorizer, Wish()), _PORT.value, limits)
 
 
 if __name__ == "__main__":

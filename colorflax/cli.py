@@ -11,8 +11,10 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from colorflax import __version__, files, signals
+from colorflax import __version__
+from colorflax.disk import files
 from colorflax.errors import Stopped, UserError
+from colorflax.machines import signals
 
 _VERSION = flags.DEFINE_boolean("version", False, "print the version, and no more")
 _FULL = "RESOURCE_EXHAUSTED"  # as XLA says it

@@ -12,7 +12,8 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
-from colorflax import color, config, gamut, models, objectives
+from colorflax import color, config, models, objectives
+from colorflax.color import gamut
 from colorflax.objectives import Objective
 from colorflax.resample import bilinear
 

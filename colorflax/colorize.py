@@ -9,9 +9,11 @@ from pathlib import Path
 
 from absl import flags
 
-from colorflax import asked, cli, files
+from colorflax import cli
+from colorflax.control import asked
+from colorflax.control.order import Order, hint
+from colorflax.disk import files
 from colorflax.errors import UserError
-from colorflax.order import Order, hint
 from colorflax.picture import FORMATS
 
 _PICTURES = {*FORMATS.values(), ".jpeg", ".tiff"}

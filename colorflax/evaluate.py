@@ -11,19 +11,12 @@ import jax
 import numpy as np
 from absl import flags
 
-from colorflax import (
-    __version__,
-    checkpoint,
-    cli,
-    config,
-    contest,
-    files,
-    release,
-    shipped,
-)
+from colorflax import __version__, checkpoint, cli, config, contest
 from colorflax.contest import contenders, scoreboard
 from colorflax.data import library
+from colorflax.disk import files
 from colorflax.errors import UserError
+from colorflax.pretrained import release, shipped
 
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from colorflax import cli, exported, files, shipped
+from colorflax import cli, exported
+from colorflax.disk import files
 from colorflax.errors import UserError
+from colorflax.pretrained import shipped
 
 _CHECKPOINT = flags.DEFINE_multi_string(
     "checkpoint", None, "folder of a run, or one checkpoint in it; `default` is the "

@@ -9,17 +9,11 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
-from colorflax import (
-    assemble,
-    cli,
-    cluster,
-    config,
-    distributed,
-    lock,
-    train,
-    validation,
-)
+from colorflax import cli, config
+from colorflax.disk import lock
 from colorflax.errors import UserError
+from colorflax.machines import cluster, distributed
+from colorflax.training import assemble, train, validation
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="a file with get_config(), such as configs/fusion.py"

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from colorflax import bins, config
+from colorflax import config
+from colorflax.color import bins
 from colorflax.errors import UserError
 from colorflax.resample import pool, repeat
 

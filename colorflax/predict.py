@@ -10,22 +10,18 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from colorflax import (
-    checkpoint,
-    config,
-    features,
-    prediction,
-    reference,
-    shipped,
-    xla,
-)
+from colorflax import checkpoint, config, features
 from colorflax.coloring import Coloring, split
+from colorflax.control import reference
+from colorflax.control.order import LIKENESS, Hint
 from colorflax.data.views import GRAIN, whole_size, whole_view
+from colorflax.disk.files import shown
 from colorflax.errors import UserError
-from colorflax.files import shown
-from colorflax.order import LIKENESS, Hint
+from colorflax.machines import xla
+from colorflax.painting import prediction
+from colorflax.painting.prediction import Prediction
 from colorflax.picture import Like, Picture, back, take
-from colorflax.prediction import Prediction
+from colorflax.pretrained import shipped
 
 SMALLEST = 16  # px, of a size that is asked for
 

@@ -22,8 +22,10 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from colorflax import backbones, cli, files
-from colorflax.backbones import BACKBONES
+from colorflax import cli
+from colorflax.config import backbones
+from colorflax.config.backbones import BACKBONES
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.preparation import run as preparation
 from colorflax.preparation.audit import Thresholds

@@ -7,10 +7,14 @@ import numpy as np
 from absl import flags
 from jaxtyping import Float, Int64
 
-from colorflax import bins, census, chart, cli, config, files, rules
+from colorflax import cli, config
+from colorflax.color import bins, chart
+from colorflax.config import rules
 from colorflax.data import library, pipeline
 from colorflax.data.photographs import Photographs
+from colorflax.disk import files
 from colorflax.errors import UserError
+from colorflax.training import census
 
 _SOURCE = flags.DEFINE_string(
     "source", None, "photographs, as config.data.source names them"

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from colorflax import cli, files, release
+from colorflax import cli
+from colorflax.disk import files
 from colorflax.errors import UserError
+from colorflax.pretrained import release
 
 _WEIGHTS = flags.DEFINE_string(
     "weights", None, "file of torch.save; the authors' own is downloaded if not given"

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from colorflax import asked, cli, files
+from colorflax import cli
+from colorflax.control import asked
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 flags.adopt_module_key_flags(asked)

@@ -1,8 +1,8 @@
 """Every knob, at the value that it has where a config does not turn it.
 
 What a config starts from, not one to run: it names no network. See
-colorflax/settings.py for types and units. The values are those of a run for a laptop,
-eight built-in photographs at 64 px, 300 steps of 16.
+colorflax/config/settings.py for types and units. The values are those of a run for a
+laptop, eight built-in photographs at 64 px, 300 steps of 16.
 """
 
 from collections.abc import Callable, Mapping

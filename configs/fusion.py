@@ -15,7 +15,8 @@ the network and schedule of the paper, for a folder of photographs and a GPU):
     python -m colorflax.main --config=configs/fusion.py:imagenet \\
         --config.data.source=folder:/photos
 
-`--config.features.name` may be any classifier of Keras: see colorflax/backbones.py.
+`--config.features.name` may be any classifier of Keras: see
+colorflax/config/backbones.py.
 """
 
 from ml_collections import ConfigDict

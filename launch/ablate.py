@@ -22,10 +22,11 @@ from absl import flags
 from ml_collections import config_flags
 from PIL import Image
 
-from colorflax import cli, files, lock
+from colorflax import cli
 from colorflax.data import library
+from colorflax.disk import files, lock
 from colorflax.errors import UserError
-from colorflax.writers import say
+from colorflax.training.writers import say
 from launch.ablation import plan, plots, scores, sheet, table, training, written
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from colorflax import bins, cli, color
+from colorflax import cli, color
+from colorflax.color import bins
 from launch.bench_colorize import bench_colorize
 from launch.bench_data import bench_data
 from launch.bench_edges import bench_edges

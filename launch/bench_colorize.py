@@ -25,12 +25,13 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from colorflax import assemble, checkpoint, config, predict, steps
+from colorflax import checkpoint, config, predict
+from colorflax.control.order import Wish
 from colorflax.data import photographs
 from colorflax.data.photographs import Photograph, Photographs
 from colorflax.errors import UserError
-from colorflax.order import Wish
 from colorflax.predict import Colorizer
+from colorflax.training import assemble, steps
 from colorflax.workshop.studio import Studio
 from configs import zhang
 from launch import torch_colorize

@@ -24,11 +24,12 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from colorflax import config, steps
+from colorflax import config
 from colorflax.data import packed, photographs, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
-from colorflax.tasks import Colorization
+from colorflax.training import steps
+from colorflax.training.tasks import Colorization
 from configs import fusion
 
 _PHOTOS = flags.DEFINE_string(

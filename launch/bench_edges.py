@@ -14,8 +14,9 @@ from absl import flags
 from jaxtyping import Float
 from PIL import Image
 
-from colorflax import color, guided
+from colorflax import color
 from colorflax.data import photographs
+from colorflax.painting import guided
 
 _MOST = flags.DEFINE_integer(
     "most", 100, "colorize, edges, hints, platforms: photographs at most", 1

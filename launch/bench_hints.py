@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import colorflax
-from colorflax.order import Hint
-from colorflax.prediction import Prediction
+from colorflax.control.order import Hint
+from colorflax.painting.prediction import Prediction
 from launch.pictures import psnr, shrunk
 
 _COUNTS = (0, 1, 3, 10, 30)

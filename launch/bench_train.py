@@ -21,9 +21,10 @@ import jax
 import numpy as np
 from absl import flags
 
-from colorflax import config, steps
+from colorflax import config
 from colorflax.errors import UserError
-from colorflax.tasks import Colorization
+from colorflax.training import steps
+from colorflax.training.tasks import Colorization
 from configs import fusion, zhang
 from launch import torch_networks, where
 from launch.timing import interleave, report

@@ -19,7 +19,8 @@ from PIL import Image
 from scipy import ndimage
 
 import colorflax
-from colorflax import color, steady
+from colorflax import color
+from colorflax.painting import steady
 from launch.pictures import psnr, shrunk
 
 _FRAMES, _RATE = 24, 24

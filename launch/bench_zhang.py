@@ -15,8 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from colorflax import xla
 from colorflax.errors import UserError
+from colorflax.machines import xla
 from colorflax.models.zhang import Zhang
 from launch.timing import interleave, report
 from launch.torch_networks import zhang

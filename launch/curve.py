@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from colorflax import cli, files
+from colorflax import cli
 from colorflax.contest import BASELINES
+from colorflax.disk import files
 from colorflax.errors import UserError
 from launch.ablation import axes
 

@@ -19,9 +19,11 @@ import numpy as np
 from absl import flags
 from PIL import Image, ImageOps
 
-from colorflax import cli, color, config, files, predict, tint
+from colorflax import cli, color, config, predict
+from colorflax.color import tint
 from colorflax.data import library
 from colorflax.data.photographs import Photograph, Photographs
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "a run; ours if not given")

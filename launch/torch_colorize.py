@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from colorflax import bins
+from colorflax.color import bins
 from launch import torch_networks
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import jaxprs_in_params
 
-from colorflax import xla
-from colorflax.tasks import Colorization
+from colorflax.machines import xla
+from colorflax.training.tasks import Colorization
 
 _KINDS = ("forward", "input gradient", "kernel gradient", "matrix product")
 _SHOWN = 6

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from colorflax.order import Hint
+from colorflax.control.order import Hint
 
 
 def changed(page: Any, where: str, number: int, former: str | None) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from colorflax import checkpoint, config, contest, state
+from colorflax import checkpoint, config, contest
 from colorflax.contest import contenders
 from colorflax.data import library
-from colorflax.tasks import Colorization
+from colorflax.training import state
+from colorflax.training.tasks import Colorization
 from configs import simple
 
 

@@ -18,10 +18,12 @@ import runs
 from jax.sharding import NamedSharding
 from small import EMBEDDING, small_task
 
-from colorflax import assemble, cluster, config, distributed, sharding, steps, train
+from colorflax import config
 from colorflax.checkpoint import Checkpoints
 from colorflax.data import library, pipeline
 from colorflax.errors import UserError
+from colorflax.machines import cluster, distributed, sharding
+from colorflax.training import assemble, steps, train
 
 STEPS = 10
 HALF = 5  # where runs are handed over to other devices

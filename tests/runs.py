@@ -14,9 +14,10 @@ import optax
 from flax import linen as nn
 from small import Line
 
-from colorflax import assemble, checkpoint, config, train
-from colorflax.state import TrainState
-from colorflax.tasks import Colorization
+from colorflax import checkpoint, config
+from colorflax.training import assemble, train
+from colorflax.training.state import TrainState
+from colorflax.training.tasks import Colorization
 from configs import fusion, simple
 
 ENV = compiling.devices(2)

@@ -5,8 +5,8 @@ from pathlib import Path
 import commands
 from PIL import Image
 
+from colorflax.control.order import Wish
 from colorflax.data.photographs import builtin
-from colorflax.order import Wish
 
 WISH = Wish(temperature=0.5, saturation=1.25, tau=0.5, samples=2)
 NAMES = ["old photo.png", *(f"old photo.{x}.png" for x in

@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from colorflax import config
 from colorflax.models import winograd
-from colorflax.tasks import Colorization
+from colorflax.training.tasks import Colorization
 from configs import fusion
 
 EMBEDDING = 6  # how long

@@ -14,7 +14,8 @@ import pytest
 import runs
 from PIL import Image
 
-from colorflax import checkpoint, code
+from colorflax import checkpoint
+from colorflax.training import code
 
 ENV = runs.ENV | {"JAX_PLATFORMS": "cpu"}
 STEPS = 60

@@ -11,8 +11,8 @@ import commands
 import numpy as np
 import pytest
 
-from colorflax import assemble
 from colorflax.errors import UserError
+from colorflax.training import assemble
 from configs import ablation, simple
 from launch.ablation import plan
 

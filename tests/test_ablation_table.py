@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colorflax import code
 from colorflax.contest import Result
 from colorflax.data import library
 from colorflax.errors import UserError
+from colorflax.training import code
 from configs import ablation
 from launch.ablation import plan, scores, sheet, table, written
 

@@ -10,9 +10,11 @@ import optax
 import pytest
 from small import EMBEDDING, Line, small_task
 
-from colorflax import config, rules, speed, steps
+from colorflax import config
+from colorflax.config import rules
 from colorflax.errors import UserError
-from colorflax.tasks import Colorization
+from colorflax.training import speed, steps
+from colorflax.training.tasks import Colorization
 from configs import fusion
 
 RNG = np.random.default_rng(0)

@@ -12,12 +12,13 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 from small import Line
 
-from colorflax import augment, config, steps
+from colorflax import config
 from colorflax.coloring import split
 from colorflax.data import photographs
 from colorflax.objectives import Objective
-from colorflax.state import TrainState
-from colorflax.tasks import Colorization
+from colorflax.training import augment, steps
+from colorflax.training.state import TrainState
+from colorflax.training.tasks import Colorization
 from configs import fusion
 
 RNG = np.random.default_rng(0)

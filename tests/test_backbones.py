@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from colorflax import backbones, features
-from colorflax.backbones import BACKBONES
+from colorflax import features
+from colorflax.config import backbones
+from colorflax.config.backbones import BACKBONES
 from colorflax.errors import UserError
 from colorflax.features.runtime import keras_on_jax
 from colorflax.features.scaling import SCALINGS

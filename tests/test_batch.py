@@ -18,9 +18,10 @@ from PIL import Image
 from skimage import color as oracle
 
 import colorflax
-from colorflax import checkpoint, lock
+from colorflax import checkpoint
+from colorflax.control.order import Wish
+from colorflax.disk import lock
 from colorflax.errors import UserError
-from colorflax.order import Wish
 from colorflax.picture import read
 from colorflax.predict import Colorizer
 from colorflax.workshop.studio import Studio

@@ -17,8 +17,8 @@ import runs
 from PIL import Image
 
 from colorflax import predict
+from colorflax.control.order import Wish
 from colorflax.errors import Stopped
-from colorflax.order import Wish
 from colorflax.picture import read
 from colorflax.workshop import album, batch, studio
 from colorflax.workshop.ledger import Ledger

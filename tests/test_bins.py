@@ -9,7 +9,7 @@ import pytest
 from skimage.color import rgb2lab
 from sklearn.neighbors import NearestNeighbors
 
-from colorflax import bins
+from colorflax.color import bins
 
 _RNG = np.random.default_rng(0)
 _CENTRES = bins.CENTRES.astype(np.float64)

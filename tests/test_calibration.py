@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from colorflax import bins
+from colorflax.color import bins
 from colorflax.metrics import calibration
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from colorflax.data.decode import decode
 from colorflax.data.photographs import list_files
+from colorflax.disk.files import shown
 from colorflax.errors import UserError
-from colorflax.files import shown
 
 ROOT = Path(__file__).parent.parent
 _COMMAND = """

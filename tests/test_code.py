@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colorflax import code
+from colorflax.training import code
 
 
 def test_content_and_names_count(

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from skimage import color as oracle
 
-from colorflax import assemble, checkpoint, config, features, models, predict, train
+from colorflax import checkpoint, config, features, models, predict
 from colorflax.data import photographs, views
 from colorflax.data.decode import decode
 from colorflax.errors import UserError
+from colorflax.training import assemble, train
 from configs import fusion, simple
 
 ROOT = Path(__file__).parent.parent

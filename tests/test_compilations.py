@@ -10,7 +10,7 @@ import pytest
 import runs
 
 import colorflax
-from colorflax import train
+from colorflax.training import train
 
 
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from colorflax import config, rules
+from colorflax import config
+from colorflax.config import rules
 from colorflax.errors import UserError
 from configs import fusion, iizuka, lite, simple, unet, zhang
 

@@ -13,19 +13,12 @@ from PIL import Image
 from scipy import stats
 from skimage import color
 
-from colorflax import (
-    checkpoint,
-    contest,
-    features,
-    predict,
-    state,
-    steps,
-    validation,
-)
+from colorflax import checkpoint, contest, features, predict
 from colorflax.contest import contenders, match, scoreboard
 from colorflax.data import library, pipeline, views
 from colorflax.errors import UserError
-from colorflax.tasks import Colorization
+from colorflax.training import state, steps, validation
+from colorflax.training.tasks import Colorization
 
 pytestmark = pytest.mark.usefixtures("small_tiles")
 GREY, TRUTH = contenders.Constant("grey"), contenders.Constant("truth")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from skimage import color
 
-from colorflax import bins, checkpoint
+from colorflax import checkpoint
+from colorflax.color import bins
 from colorflax.contest import contenders
 from colorflax.data import library, pipeline
 from colorflax.errors import UserError

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import pytest
 
-from colorflax import cluster, distributed
-from colorflax.cluster import Given, Place
 from colorflax.errors import UserError
+from colorflax.machines import cluster, distributed
+from colorflax.machines.cluster import Given, Place
 
 HERE = "host:1234"
 SRUN = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1", "SLURM_NTASKS": "4"}
@@ -92,7 +92,7 @@ def test_a_port_that_is_taken() -> None:
 def test_nobody_there() -> None:
     """JAX alone would end in a trace of C++, after five minutes."""
     code = (
-        "from colorflax import cluster, distributed\n"
+        "from colorflax.machines import cluster, distributed\n"
         "distributed.join(cluster.Given(coordinator='127.0.0.1:9', processes=2, "
         "process=1, patience=0.5))"
     )

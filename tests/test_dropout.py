@@ -9,9 +9,10 @@ import numpy as np
 import optax
 import pytest
 
-from colorflax import config, models, steps
+from colorflax import config, models
 from colorflax.models.dropout import Dropout
-from colorflax.tasks import Colorization
+from colorflax.training import steps
+from colorflax.training.tasks import Colorization
 from configs import unet
 
 KEYS = jax.random.split(jax.random.key(3), 2_000)

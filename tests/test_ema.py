@@ -11,10 +11,11 @@ import pytest
 import runs
 from small import EMBEDDING, small_task
 
-from colorflax import assemble, checkpoint, config, steps, train
+from colorflax import checkpoint, config
 from colorflax.checkpoint.folder import read_only
 from colorflax.coloring import split
 from colorflax.errors import UserError
+from colorflax.training import assemble, steps, train
 from configs import fusion
 
 DECAY = 0.3  # above the first three of 1/10, 2/11, 3/12, 4/13, ..

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorflax import features, files, prepare
+from colorflax import features, prepare
 from colorflax.data import packed, photographs
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.features import embeddings
 from colorflax.preparation import audit, reencode

@@ -11,9 +11,10 @@ import jax
 import numpy as np
 import pytest
 
-from colorflax import bins, checkpoint, config, contest
+from colorflax import checkpoint, config, contest
+from colorflax.color import bins
 from colorflax.data import library
-from colorflax.tasks import Colorization
+from colorflax.training.tasks import Colorization
 from configs import simple
 
 ENV = compiling.devices(2)

@@ -18,11 +18,12 @@ import pytest
 from jax import export
 
 import colorflax
-from colorflax import checkpoint, config, exported, models, seals
+from colorflax import checkpoint, config, exported, models
+from colorflax.disk import seals
 from colorflax.errors import UserError
 from colorflax.exported import comparison, graph, network, program, run
-from colorflax.state import AveragedState, TrainState
-from colorflax.tasks import Colorization
+from colorflax.training.state import AveragedState, TrainState
+from colorflax.training.tasks import Colorization
 from configs import fusion, iizuka, lite, simple, unet, zhang
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from colorflax import files
+from colorflax.disk import files
 
 
 def test_the_cache_is_where_the_environment_says(

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from colorflax import color, gamut
+from colorflax import color
+from colorflax.color import gamut
 
 _RNG = np.random.default_rng(0)
 _BOUND = 100 / 255

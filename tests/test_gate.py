@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from colorflax.gate import Gate
+from colorflax.page.gate import Gate
 
 HERE = (b"host", b"127.0.0.1:7860")
 FILE, UPLOAD, JOIN = (f"/gradio_api/{x}" for x in ("file=", "upload", "queue/join"))

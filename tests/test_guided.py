@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
-from colorflax import guided
+from colorflax.painting import guided
 
 RNG = np.random.default_rng(0)
 

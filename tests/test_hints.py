@@ -10,10 +10,10 @@ from PIL import Image, ImageColor
 from skimage import color as oracle
 
 import colorflax
-from colorflax import hints
+from colorflax.control import hints
+from colorflax.control.order import Hint, hint
 from colorflax.data import photographs
 from colorflax.errors import UserError
-from colorflax.order import Hint, hint
 from colorflax.picture import read
 
 RNG = np.random.default_rng(0)

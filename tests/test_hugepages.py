@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from colorflax import hugepages
+from colorflax.machines import hugepages
 
 ROOT = Path(__file__).parent.parent
 _PROBE = """\

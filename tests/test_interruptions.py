@@ -25,9 +25,11 @@ from flax import linen as nn
 from PIL import Image
 from small import Line
 
-from colorflax import assemble, checkpoint, cli, lock, predict, train
+from colorflax import checkpoint, cli, predict
 from colorflax.checkpoint import reading
+from colorflax.disk import lock
 from colorflax.errors import Stopped, UserError
+from colorflax.training import assemble, train
 from launch import drill
 
 

@@ -6,9 +6,10 @@ from scipy.spatial.distance import cdist
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorflax import bins, guided, paint
+from colorflax.color import bins
 from colorflax.contest import judge, match
 from colorflax.data import photographs
+from colorflax.painting import guided, paint
 
 RNG = np.random.default_rng(0)
 PHOTO = np.asarray(photographs.builtin()[0].open().resize((70, 45)))

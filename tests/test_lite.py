@@ -11,20 +11,14 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from colorflax import (
-    assemble,
-    checkpoint,
-    config,
-    imagenet,
-    models,
-    pth,
-    steps,
-)
+from colorflax import checkpoint, config, models
 from colorflax.coloring import split
 from colorflax.errors import UserError
 from colorflax.models import depthwise
 from colorflax.models.lite import Lite
-from colorflax.tasks import Colorization
+from colorflax.pretrained import imagenet, pth
+from colorflax.training import assemble, steps
+from colorflax.training.tasks import Colorization
 from configs import lite
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from colorflax import lock
+from colorflax.disk import lock
 from colorflax.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +31,7 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from colorflax import lock\n"
+        "from colorflax.disk import lock\n"
         "with lock.hold(Path(sys.argv[1]), '--out'):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(600)\n"

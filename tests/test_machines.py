@@ -19,8 +19,11 @@ import runs
 from machines import HALF, LANES, STEPS, Outcome
 from PIL import Image
 
-from colorflax import assemble, distributed, features, seals
+from colorflax import features
 from colorflax.data import library
+from colorflax.disk import seals
+from colorflax.machines import distributed
+from colorflax.training import assemble
 from launch import local
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from colorflax import config
-from colorflax.bins import CENTRES, rebalancing_weights, soft_encode
+from colorflax.color.bins import CENTRES, rebalancing_weights, soft_encode
 from colorflax.errors import UserError
 from colorflax.objectives import (
     Classification,

@@ -9,8 +9,9 @@ import numpy as np
 import optax
 import pytest
 
-from colorflax import config, optim
+from colorflax import config
 from colorflax.errors import UserError
+from colorflax.training import optim
 from configs import fusion
 
 

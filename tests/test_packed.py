@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sources import BACKBONE, SETTINGS, pictures, settings_for, write_records
 
-from colorflax import assemble, config
+from colorflax import config
 from colorflax.data import library, packed, pipeline
 from colorflax.errors import UserError
+from colorflax.training import assemble
 from configs import fusion
 
 pytestmark = pytest.mark.usefixtures("own_places")

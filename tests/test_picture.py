@@ -9,7 +9,7 @@ import pytest
 from encoded import DEEP, deep_png, saved, tiff
 from PIL import ExifTags, Image, ImageOps
 
-from colorflax import tint
+from colorflax.color import tint
 from colorflax.data import photographs
 from colorflax.errors import UserError
 from colorflax.picture import Picture, back, encode, read, take

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from colorflax import pointing
+from colorflax.control.order import Hint
 from colorflax.errors import UserError
-from colorflax.order import Hint
+from colorflax.page import pointing
 
 RNG = np.random.default_rng(0)
 SIZES = [

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from colorflax import bins, posterior
+from colorflax.color import bins
+from colorflax.painting import posterior
 
 KEYS = jax.random.split(jax.random.key(0), 3000)
 draw = jax.jit(posterior.draw)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorflax import checkpoint, config, predict, resume
+from colorflax import checkpoint, config, predict
 from colorflax.errors import UserError
 from colorflax.models import winograd
-from colorflax.tasks import Colorization
+from colorflax.training import resume
+from colorflax.training.tasks import Colorization
 
 BATCH = {"rgb": np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)}
 KEY = jax.random.key(0)

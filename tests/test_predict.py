@@ -15,9 +15,11 @@ from PIL import Image
 from skimage import color as oracle
 
 import colorflax
-from colorflax import bins, guided, paint, predict
+from colorflax import predict
+from colorflax.color import bins
 from colorflax.data import photographs
 from colorflax.errors import UserError
+from colorflax.painting import guided, paint
 
 ROOT = Path(__file__).parent.parent
 RNG = np.random.default_rng(0)
@@ -54,7 +56,7 @@ def test_colouring_brings_no_training_code() -> None:
     loaded = set(done.stdout.split())
     assert "colorflax.coloring" in loaded
     assert not loaded & {"optax", "grain", "keras", "scipy", "tensorboardX"}
-    rooms = ("tasks", "train", "optim", "state", "augment", "data.pipeline")
+    rooms = ("training", "data.pipeline")
     assert not loaded & {f"colorflax.{room}" for room in rooms}
 
 

@@ -19,8 +19,8 @@ import web
 from encoded import saved
 from PIL import Image
 
-from colorflax import lock
 from colorflax.data.records import Records
+from colorflax.disk import lock
 from colorflax.errors import UserError
 from colorflax.preparation import reencode
 from colorflax.preparation import run as preparation

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from colorflax import bins, census, chart
+from colorflax.color import bins, chart
 from colorflax.data import photographs
 from colorflax.errors import UserError
+from colorflax.training import census
 
 ROOT = Path(__file__).parent.parent
 

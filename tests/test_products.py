@@ -9,9 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from colorflax import config, steps
-from colorflax.state import TrainState
-from colorflax.tasks import Colorization
+from colorflax import config
+from colorflax.training import steps
+from colorflax.training.state import TrainState
+from colorflax.training.tasks import Colorization
 from launch.ablation import plan
 
 CONFIGS = Path(__file__).parent.parent / "configs"

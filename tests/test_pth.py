@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from torch_file import Name, Pickler, Storage, forge, tensor
 
-from colorflax import pth
 from colorflax.errors import UserError
+from colorflax.pretrained import pth
 
 # Written by PyTorch 2.15 from the tensors below; "turned" and "part" share a storage.
 FILES = sorted((Path(__file__).parent / "torch_files").glob("*.pth"))

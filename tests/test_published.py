@@ -15,10 +15,11 @@ import web
 import zhang_oracle as oracle
 from PIL import Image
 
-from colorflax import config, predict, release
+from colorflax import config, predict
 from colorflax.errors import UserError
 from colorflax.models import conv
-from colorflax.tasks import Colorization
+from colorflax.pretrained import release
+from colorflax.training.tasks import Colorization
 from configs import zhang
 
 TASK = Colorization.build(release.SETTINGS, prior=None)

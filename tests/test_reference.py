@@ -11,7 +11,9 @@ from PIL import Image
 from scipy import optimize, special
 
 import colorflax
-from colorflax import bins, color, reference
+from colorflax import color
+from colorflax.color import bins
+from colorflax.control import reference
 from colorflax.data import photographs
 from colorflax.errors import UserError
 from colorflax.picture import read

@@ -9,8 +9,9 @@ import pytest
 import runs
 from PIL import Image
 
-from colorflax import assemble, checkpoint, resume, train
+from colorflax import checkpoint
 from colorflax.errors import UserError
+from colorflax.training import assemble, resume, train
 from launch import drill
 
 

@@ -12,9 +12,10 @@ import pytest
 from flax import linen as nn
 from PIL import Image
 
-from colorflax import assemble, config, scenes, steps, tasks, train, validation
+from colorflax import config
 from colorflax.data import labels, library
 from colorflax.errors import UserError
+from colorflax.training import assemble, scenes, steps, tasks, train, validation
 from configs import iizuka
 
 pytestmark = pytest.mark.usefixtures("own_places")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colorflax import seals
+from colorflax.disk import seals
 
 
 @pytest.fixture

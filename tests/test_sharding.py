@@ -9,7 +9,7 @@ from pathlib import Path
 import compiling
 import jax
 
-from colorflax import sharding
+from colorflax.machines import sharding
 
 ROOT = Path(__file__).parent.parent
 LOOP = """
@@ -17,7 +17,7 @@ import sys
 import jax
 address, process = sys.argv[1:]
 jax.distributed.initialize(address, 2, int(process))
-from colorflax import sharding, signals
+from colorflax.machines import sharding, signals
 with signals.caught() as request:
     asked, step = sharding.anywhere(request), 0
     while not asked():

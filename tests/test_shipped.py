@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 import colorflax
-from colorflax import checkpoint, color, exported, shipped
+from colorflax import checkpoint, color, exported
 from colorflax.data import photographs
+from colorflax.pretrained import shipped
 
 PACKAGE = Path(colorflax.__file__).parent
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from colorflax import cli, signals
+from colorflax import cli
 from colorflax.errors import Stopped
+from colorflax.machines import signals
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,7 +35,7 @@ def test_a_signal_is_noted_once(number: signal.Signals, code: int) -> None:
 def test_a_second_signal_ends_the_process() -> None:
     code = (
         "import os, signal\n"
-        "from colorflax import signals\n"
+        "from colorflax.machines import signals\n"
         "with signals.caught() as request:\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    print(request(), flush=True)\n"

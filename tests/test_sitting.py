@@ -12,9 +12,9 @@ from PIL import Image
 from sittings import NAMES, WISH
 
 from colorflax import predict
+from colorflax.control.order import Hint, Wish
 from colorflax.errors import UserError
-from colorflax.order import Hint, Wish
-from colorflax.sitting import COLOURS, CONFIDENCE, Sitting, need_small
+from colorflax.page.sitting import COLOURS, CONFIDENCE, Sitting, need_small
 from colorflax.workshop.studio import Studio
 
 

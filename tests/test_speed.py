@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import runs
 
-from colorflax import speed
-from colorflax.speed import work
-from colorflax.speed.peaks import peak
+from colorflax.training import speed
+from colorflax.training.speed import work
+from colorflax.training.speed.peaks import peak
 
 
 class OneConvolution:

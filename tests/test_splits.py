@@ -8,7 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 from sources import WRITERS, divided, pictures, settings_for, sha256, write_tfds
 
-from colorflax import splits
+from colorflax.config import splits
 from colorflax.data import library
 from colorflax.errors import UserError
 

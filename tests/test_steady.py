@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from colorflax import steady
-from colorflax.steady import Memory
+from colorflax.painting import steady
+from colorflax.painting.steady import Memory
 
 _STRIDE = 4
 

@@ -7,9 +7,11 @@ import pytest
 from skimage import color, metrics
 from small import EMBEDDING, small_task
 
-from colorflax import config, sharding, steps
-from colorflax.state import AveragedState, TrainState
-from colorflax.tasks import Colorization
+from colorflax import config
+from colorflax.machines import sharding
+from colorflax.training import steps
+from colorflax.training.state import AveragedState, TrainState
+from colorflax.training.tasks import Colorization
 from configs import fusion
 
 RNG = np.random.default_rng(0)

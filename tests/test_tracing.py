@@ -8,7 +8,7 @@ import commands
 import pytest
 import runs
 
-from colorflax.speed import tracing
+from colorflax.training.speed import tracing
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ import pytest
 import runs
 from PIL import Image
 
-from colorflax import assemble, checkpoint, config, train
-from colorflax.bins import CENTRES
+from colorflax import checkpoint, config
+from colorflax.color.bins import CENTRES
 from colorflax.errors import UserError
+from colorflax.training import assemble, train
 
 
 def test_what_a_run_leaves(finished: Path, photos: str) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from colorflax import validation
-from colorflax.steps import Lane
+from colorflax.training import validation
+from colorflax.training.steps import Lane
 
 
 def _lane() -> Lane:

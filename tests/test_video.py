@@ -17,10 +17,10 @@ import runs
 from skimage import color as oracle
 
 from colorflax import footage
+from colorflax.control.order import Wish
 from colorflax.errors import Stopped, UserError
-from colorflax.order import Wish
+from colorflax.painting.prediction import Prediction
 from colorflax.picture.pixels import Pixels
-from colorflax.prediction import Prediction
 from colorflax.workshop import cinema
 from colorflax.workshop.cinema import Showing
 from colorflax.workshop.studio import Studio, hire

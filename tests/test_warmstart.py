@@ -9,8 +9,10 @@ import pytest
 import runs
 from small import Small
 
-from colorflax import assemble, checkpoint, shipped, steps, train
+from colorflax import checkpoint
 from colorflax.errors import UserError
+from colorflax.pretrained import shipped
+from colorflax.training import assemble, steps, train
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])

@@ -10,7 +10,7 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
-from colorflax import sharding
+from colorflax.machines import sharding
 from colorflax.models import conv, winograd
 
 

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from colorflax.writers import Progress, Writers
+from colorflax.training.writers import Progress, Writers
 
 CODE = """
-from colorflax.writers import Progress
+from colorflax.training.writers import Progress
 progress = Progress(0, 3, batch_size=4)
 for step in (1, 2, 3):
     progress.step(step, {"loss": 0.5, "gradient_norm": 7.0}, line=step == 3)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from colorflax import xla
+from colorflax.machines import xla
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from colorflax.bins import CENTRES
+from colorflax.color.bins import CENTRES
 
 _BLOCKS = {  # convolutions: width; stride of the last; dilation
     1: (2, 64, 2, 1), 2: (2, 128, 2, 1), 3: (3, 256, 2, 1), 4: (3, 512, 1, 1),

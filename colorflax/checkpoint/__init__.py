@@ -1,4 +1,7 @@
-"""Checkpoints on disk. The only room that knows Orbax."""
+"""Checkpoints on disk. The only room that knows Orbax.
+
+Downwards: publishing, reading, writing, folder, digest.
+"""
 
 from colorflax.checkpoint.digest import digest
 from colorflax.checkpoint.publishing import need_none, publish

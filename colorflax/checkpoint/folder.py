@@ -7,7 +7,7 @@ from typing import Any
 
 import orbax.checkpoint as ocp
 
-from colorflax import seals
+from colorflax.disk import seals
 from colorflax.errors import UserError
 
 FOLDER = "checkpoints"

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
-from colorflax import seals
 from colorflax.checkpoint.folder import FOLDER, newest_sound, read_only
+from colorflax.disk import seals
 from colorflax.errors import UserError
 
 _PATIENCE = 20  # looks for one that stays

@@ -15,9 +15,10 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from colorflax import distributed, files, seals
 from colorflax.checkpoint.folder import FOLDER, newest_sound, open_manager, rank
+from colorflax.disk import files, seals
 from colorflax.errors import UserError
+from colorflax.machines import distributed
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""A network and its baselines judged on the same photographs."""
+"""A network and its baselines judged on the same photographs.
+
+Downwards: scoreboard, match, contenders, judge.
+"""
 
 from colorflax.contest.match import BASELINES, FINISH, Result, evaluate
 

@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from colorflax import checkpoint, config, features, predict, xla
+from colorflax import checkpoint, config, features, predict
 from colorflax.coloring import split
 from colorflax.data import packed
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
 from colorflax.errors import UserError
+from colorflax.machines import xla
 from colorflax.metrics import calibration
 from colorflax.objectives import Classification, Objective
 from colorflax.resample import bilinear

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, UInt8
 
-from colorflax import bins, metrics
+from colorflax import metrics
+from colorflax.color import bins
 from colorflax.coloring import joined, split
 from colorflax.metrics import hue, ssim
 

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from colorflax import bins, config, metrics
+from colorflax import config, metrics
+from colorflax.color import bins
 from colorflax.contest import contenders, judge
 from colorflax.contest.contenders import Model, Parts, mean_of
 from colorflax.data import pipeline

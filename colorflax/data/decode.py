@@ -13,8 +13,8 @@ from jaxtyping import UInt8, UInt16
 from PIL import ExifTags, Image, ImageCms, ImageFile, features
 
 from colorflax.data.quiet import quiet
+from colorflax.disk.files import shown
 from colorflax.errors import UserError
-from colorflax.files import shown
 
 # Others that Pillow knows run programs (EPS), or hold fonts, films and thumbnails.
 _FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "PPM"]

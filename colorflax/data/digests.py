@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from colorflax import files
 from colorflax.data import index
 from colorflax.data.photographs import Source
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 _log = logging.getLogger(__name__)

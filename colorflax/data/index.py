@@ -13,8 +13,8 @@ import logging
 import os
 from pathlib import Path
 
-from colorflax import files
 from colorflax.data.decode import decode
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 _log = logging.getLogger(__name__)

@@ -6,10 +6,11 @@
     tfds:NAME          a prepared dataset of TensorFlow Datasets, by
                        NAME[/CONFIG][:VERSION]
 
-`train_split` and `validation_split` are NAME or NAME[FROM:TO], see `colorflax.splits`.
-A dataset of TFDS has the splits, and in each the order, that it was prepared with. All
-other sources have one split, `train`, in the order of content hashes; so the same
-slice holds the same photographs wherever and under whatever names they are kept.
+`train_split` and `validation_split` are NAME or NAME[FROM:TO], see
+`colorflax.config.splits`. A dataset of TFDS has the splits, and in each the order, that
+it was prepared with. All other sources have one split, `train`, in the order of content
+hashes; so the same slice holds the same photographs wherever and under whatever names
+they are kept.
 
 Without a `validation_split`, which is the default, `validation_percent` of the training
 split is set aside by a hash of each file's bytes. No photograph changes sides when
@@ -26,9 +27,11 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from colorflax import config, files, splits
+from colorflax import config
+from colorflax.config import splits
 from colorflax.data import packed, photographs
 from colorflax.data.photographs import Photographs
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 _log = logging.getLogger(__name__)

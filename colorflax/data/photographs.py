@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from colorflax import files
 from colorflax.data import index
 from colorflax.data.decode import decode
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 _log = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int32
 from tensorflow_datasets.core import read_only_builder
 
-from colorflax import files
 from colorflax.data import digests
 from colorflax.data.photographs import Content, Photographs
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 _log = logging.getLogger(__name__)

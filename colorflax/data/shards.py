@@ -9,8 +9,8 @@ from typing import Any
 
 from array_record.python import array_record_module
 
-from colorflax import files
 from colorflax.data.records import ABOUT, INDEX, VERSION, Record, pack, unpack
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 

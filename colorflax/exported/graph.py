@@ -9,7 +9,8 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
-from colorflax import checkpoint, files
+from colorflax import checkpoint
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.exported import network, operators
 from colorflax.exported.nodes import Nodes, Value

@@ -7,7 +7,8 @@ from typing import Any
 import jax
 from jax import export
 
-from colorflax import checkpoint, files
+from colorflax import checkpoint
+from colorflax.disk import files
 from colorflax.exported import network
 
 NAME = "model.stablehlo"

@@ -10,10 +10,12 @@ from typing import Any
 
 import jax
 
-from colorflax import __version__, checkpoint, config, files, prediction
+from colorflax import __version__, checkpoint, config
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.exported import comparison, graph, network, program
 from colorflax.exported.comparison import Difference
+from colorflax.painting import prediction
 
 FORMATS = ("orbax", "stablehlo", "onnx")
 NOTES = "export.json"

@@ -6,17 +6,10 @@ the place of the background class in TF-slim, where the first such embeddings ca
 from: 1001 numbers (Deep Koalarization, arXiv 1712.03400, on Inception-ResNet-v2,
 arXiv 1602.07261).
 
-Imports go down this list:
-
-    embeddings   photographs -> vectors, computed once and kept on disk
-    backbone     pictures -> vectors, by a frozen network
-    scaling      what becomes of pixels before a network sees them
-    weights      where a network's weights come from
-    download     a file from a server, checked
-    runtime      Keras on JAX
+Downwards: embeddings, backbone, scaling, weights, download, runtime.
 """
 
-from colorflax.backbones import BACKBONES, Architecture
+from colorflax.config.backbones import BACKBONES, Architecture
 from colorflax.features.backbone import WIDTH, Backbone, build, fit, grey
 from colorflax.features.embeddings import Embeddings, embed_photographs
 from colorflax.features.weights import (

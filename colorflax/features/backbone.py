@@ -13,12 +13,13 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image, ImageOps
 
-from colorflax import color, xla
-from colorflax.backbones import BACKBONES
+from colorflax import color
+from colorflax.config.backbones import BACKBONES
 from colorflax.errors import UserError
 from colorflax.features import scaling
 from colorflax.features.runtime import keras_on_jax
 from colorflax.features.weights import Choice, pretrained, random_weights
+from colorflax.machines import xla
 
 WIDTH = 1001  # numbers in an embedding
 

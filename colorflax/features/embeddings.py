@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from colorflax import files
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.features.backbone import WIDTH, Backbone, build, fit
 from colorflax.features.weights import Choice, settle

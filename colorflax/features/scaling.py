@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from colorflax.backbones import Scaling
+from colorflax.config.backbones import Scaling
 
 Pixels = Float[Array, "b h w 3"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from colorflax import backbones
-from colorflax.backbones import BACKBONES
+from colorflax.config import backbones
+from colorflax.config.backbones import BACKBONES
 from colorflax.errors import UserError
 from colorflax.features import download
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from colorflax.disk.files import shown
 from colorflax.errors import UserError
-from colorflax.files import shown
 
 try:
     import av

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from colorflax import files
+from colorflax.disk import files
 
 
 class Parts:

@@ -1,4 +1,7 @@
-"""Numbers about coloured photographs, and how far to trust them."""
+"""Numbers about coloured photographs, and how far to trust them.
+
+Downwards: photograph, hue, ssim, calibration, bootstrap, significance.
+"""
 
 from colorflax.metrics.photograph import (
     AB_PEAK,

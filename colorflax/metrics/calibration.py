@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from colorflax import bins
+from colorflax.color import bins
 from colorflax.resample import pool
 
 BINS = 15

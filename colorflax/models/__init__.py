@@ -4,6 +4,9 @@ Every network is called as `network(L, embedding, train=..., axis=...)`. Those w
 batch normalisation use the statistics of the batch where `train` is set, over all
 devices of `axis` where that is not None, and their running averages otherwise. Those
 with dropout also take `keys=`, one for each photograph.
+
+Downwards: fusion, simple, block, iizuka, lite, unet, zhang, residual, conv, winograd,
+depthwise, double, dropout, fuse.
 """
 
 from collections.abc import Callable

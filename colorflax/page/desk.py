@@ -10,12 +10,12 @@ from typing import Any
 
 import gradio as gr
 
+from colorflax.control.order import Hint, Wish
+from colorflax.disk.files import shown
 from colorflax.errors import UserError
-from colorflax.files import shown
 from colorflax.objectives import Classification
-from colorflax.order import Hint, Wish
 from colorflax.page.sheet import Sheet
-from colorflax.sitting import COLOURS, CONFIDENCE, Sitting, need_small
+from colorflax.page.sitting import COLOURS, CONFIDENCE, Sitting, need_small
 from colorflax.workshop.studio import Studio
 
 _WORDS = {COLOURS: "expected"}

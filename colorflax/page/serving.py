@@ -11,9 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from colorflax.errors import UserError
-from colorflax.gate import Gate
 from colorflax.page import look
 from colorflax.page.desk import Desk
+from colorflax.page.gate import Gate
 from colorflax.workshop.studio import Studio
 
 _HOST = "127.0.0.1"

@@ -4,10 +4,10 @@ import html
 
 import gradio as gr
 
+from colorflax.control.order import LIKENESS
 from colorflax.objectives import Classification
-from colorflax.order import LIKENESS
 from colorflax.page.look import PAINTS
-from colorflax.sitting import COLOURS
+from colorflax.page.sitting import COLOURS
 
 _MOST_SAMPLES = 8
 

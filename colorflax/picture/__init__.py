@@ -1,4 +1,8 @@
-"""Pictures of any kind, at their own depth, with what was written on their backs."""
+"""Pictures of any kind, at their own depth, with what was written on their backs.
+
+Downwards: writing, kinds, tiff, png, reading, pixels, provenance, profile, metadata,
+deep.
+"""
 
 from colorflax.picture.kinds import Like, back, take
 from colorflax.picture.metadata import Metadata

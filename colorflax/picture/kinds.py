@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from PIL import Image
 
-from colorflax import files
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.picture.pixels import Picture, Pixels, eight_bit
 from colorflax.picture.reading import of_image, read

@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from colorflax import files
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.preparation.options import option
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from colorflax import files
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.preparation import audit
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from colorflax import files
 from colorflax.data.decode import decode
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.preparation.audit import FAILED, Verdict
 from colorflax.preparation.measure import Measured

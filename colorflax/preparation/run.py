@@ -8,9 +8,9 @@ the plan.
 import json
 from pathlib import Path
 
-from colorflax import files, lock
 from colorflax.data import shards
 from colorflax.data.records import ABOUT, Records
+from colorflax.disk import files, lock
 from colorflax.errors import UserError
 from colorflax.preparation import look, packing, plan
 from colorflax.preparation.job import Job

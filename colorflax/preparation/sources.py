@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorflax import files
 from colorflax.data.photographs import SUFFIXES, list_files
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.preparation import download
 

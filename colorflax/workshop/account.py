@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from colorflax import cli, files
+from colorflax import cli
 from colorflax.data.photographs import passed_over
+from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.picture import FORMATS, Picture
 from colorflax.workshop.album import OTHER, Job

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from colorflax import files
 from colorflax.data.photographs import SUFFIXES, all_files, named_like_a_picture
+from colorflax.disk import files
 from colorflax.picture import FORMATS
 from colorflax.workshop.ledger import Ledger
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import tqdm
 
-from colorflax import signals
 from colorflax.errors import Stopped, UserError
+from colorflax.machines import signals
 from colorflax.picture import Picture, read
 from colorflax.workshop import account
 from colorflax.workshop.account import Row

@@ -15,10 +15,13 @@ from typing import Any, NamedTuple, TypeVar
 import jax.numpy as jnp
 import tqdm
 
-from colorflax import cli, files, footage, lock, signals, steady
+from colorflax import cli, footage
+from colorflax.control.order import Wish
+from colorflax.disk import files, lock
 from colorflax.errors import Stopped, UserError
 from colorflax.footage import Film, Frame
-from colorflax.order import Wish
+from colorflax.machines import signals
+from colorflax.painting import steady
 from colorflax.picture import Picture
 from colorflax.workshop import account
 from colorflax.workshop.ledger import stamp

@@ -2,9 +2,9 @@
 
 import sys
 
-from colorflax import files, lock
+from colorflax.control.order import Order
+from colorflax.disk import files, lock
 from colorflax.errors import UserError
-from colorflax.order import Order
 from colorflax.workshop import account, album, batch, studio
 from colorflax.workshop.ledger import Ledger
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from colorflax import files
+from colorflax.disk import files
 from colorflax.errors import UserError
 
 _NAME = ".colorflax.jsonl"

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from colorflax import __version__, checkpoint, files, guided, paint, predict, prediction
+from colorflax import __version__, checkpoint, predict
+from colorflax.control.order import Wish
+from colorflax.control.reference import Shares
 from colorflax.data.decode import opened
-from colorflax.order import Wish
+from colorflax.disk import files
+from colorflax.painting import guided, paint, prediction
+from colorflax.painting.prediction import Prediction
 from colorflax.picture import FORMATS, Picture, Provenance, encode, read
 from colorflax.picture.pixels import Pixels
 from colorflax.predict import Colorizer
-from colorflax.prediction import Prediction
-from colorflax.reference import Shares
 from colorflax.workshop.album import beside
 
 _FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()}

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from colorflax import config, rules, speed
+from colorflax import config
+from colorflax.config import rules
 from colorflax.errors import UserError
 from colorflax.features.backbone import WIDTH
-from colorflax.tasks import Colorization
+from colorflax.training import speed
+from colorflax.training.tasks import Colorization
 from launch.networks import markdown
 
 _KEYS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from colorflax import chart
+from colorflax.color import chart
 from launch.ablation import axes
 from launch.ablation.scores import CELL, FARTHEST, LIMIT, Pixels
 from launch.ablation.table import Found

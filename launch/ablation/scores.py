@@ -11,13 +11,15 @@ import jax
 import numpy as np
 from PIL import Image
 
-from colorflax import __version__, checkpoint, code, contest, files
+from colorflax import __version__, checkpoint, contest
 from colorflax.contest import contenders, judge
 from colorflax.contest.contenders import Model, Parts
 from colorflax.data import library
 from colorflax.data.library import Division
 from colorflax.data.photographs import Photographs
 from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.disk import files
+from colorflax.training import code
 from launch.ablation.plan import Training
 
 NUMBERS = (

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from colorflax import assemble, checkpoint, lock, resume, train
+from colorflax import checkpoint
 from colorflax.data import library
 from colorflax.data.library import Division
+from colorflax.disk import lock
 from colorflax.errors import UserError
-from colorflax.writers import say
+from colorflax.training import assemble, resume, train
+from colorflax.training.writers import say
 from launch.ablation.plan import Training
 
 

@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 
-from colorflax import __version__, code, files
+from colorflax import __version__
 from colorflax.contest.scoreboard import COLUMNS, Score
+from colorflax.disk import files
 from colorflax.metrics import significance
+from colorflax.training import code
 from launch.ablation import table
 from launch.ablation.scores import NUMBERS
 from launch.ablation.table import FLIPS, RESAMPLES, SEED

@@ -1,0 +1,4 @@
+"""What a person asks of a colouring: how vivid, which colours, whose.
+
+Downwards: asked, hints, reference, order.
+"""

@@ -1,0 +1,68 @@
+"""The colours of one photograph, lent to another.
+
+The network says where each colour belongs, the reference how much of each there is.
+Each pixel's distribution is multiplied by one factor per bin, the same for all pixels,
+such that together they have the shares that are wanted: iterative proportional fitting
+(Deming and Stephan, 1940). Of all distributions with these shares it is nearest to what
+the network said.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
+
+from colorflax import color
+from colorflax.color import bins
+from colorflax.resample import pool
+
+_ROUNDS = 50
+_LEAST = 1e-6  # of a share, so that none is 0
+_SUREST = -25.0  # nats: nothing is ruled out so far that no factor could bring it back
+
+Shares = Float[Array | np.ndarray, "313"]
+
+
+def shares(rgb: UInt8[Array | np.ndarray, "h w 3"], stride: int) -> Shares:
+    """How much of a photograph has each colour, as a network with `stride` would say.
+
+    Each pixel counts for the five bins around its colour, as in training.
+    """
+    ab = pool(color.rgb_to_lab(rgb[None])[..., 1:], stride)
+    indices, weights = bins.soft_encode(ab)
+    total = jnp.zeros(bins.COUNT).at[indices.ravel()].add(weights.ravel())
+    return total / jnp.sum(total)
+
+
+@jax.jit
+def lend(
+    logits: Float[Array, "1 h w 313"],
+    size: Int[Array | np.ndarray, "2"],
+    wanted: Shares,
+    likeness: float | Float[Array, ""],
+) -> Float[Array, "1 h w 313"]:
+    """Logits by which the picture's colours have other shares.
+
+    Args:
+        logits: of the bins.
+        size: rows and columns of it that are the picture; the rest moves along.
+        wanted: shares of the reference.
+        likeness: 0 leaves the shares that the picture has, 1 takes those of the
+            reference, and what is between mixes them.
+    """
+    rows, columns = (
+        jnp.arange(n) < m for n, m in zip(logits.shape[1:3], size, strict=True)
+    )
+    weights = (rows[:, None] & columns[None]).ravel() / jnp.prod(size)
+    logp = jnp.maximum(jax.nn.log_softmax(logits.astype(jnp.float32)), _SUREST)
+    p = jnp.exp(logp.reshape(-1, bins.COUNT))
+    aim = (1 - likeness) * (weights @ p) + likeness * wanted
+    aim = jnp.maximum(aim, _LEAST)
+
+    def fit(_: Any, factors: jax.Array) -> jax.Array:
+        return aim / ((weights / (p @ factors)) @ p)
+
+    factors = jax.lax.fori_loop(0, _ROUNDS, fit, jnp.ones(bins.COUNT))
+    return logp + jnp.log(factors)[None, None, None]

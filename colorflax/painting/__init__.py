@@ -1,0 +1,4 @@
+"""From what a network says of a picture to the picture in its colours.
+
+Downwards: prediction, posterior, paint, guided, steady.
+"""

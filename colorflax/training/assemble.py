@@ -1,0 +1,226 @@
+"""A config becomes a run: photographs, embeddings, a task, and what to remember.
+
+Every checkpoint says what the run is: its config, its photographs, which weights its
+backbone had. A second start with the same command finds the newest one and goes on; a
+start that would be another run in the same folder is refused, the difference named,
+unless the change is allowed.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from colorflax import __version__, checkpoint, config, features
+from colorflax.config import rules
+from colorflax.data import labels, library, packed, pipeline
+from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.disk import files
+from colorflax.errors import UserError
+from colorflax.machines import distributed
+from colorflax.pretrained import imagenet, warmstart
+from colorflax.training import census, code, resume, scenes
+from colorflax.training.tasks import Colorization, Task
+
+_log = logging.getLogger(__name__)
+
+_PRIOR_VIEWS, _VIEWS_OF_EACH = 1_000, 25  # at most
+
+
+class Run(NamedTuple):
+    """Everything the loop needs."""
+
+    task: Task
+    about: dict[str, Any]  # goes into every checkpoint; `load` needs all `assemble` has
+    title: str  # of the table
+    training_batches: Callable[[int], Iterator[HostBatch]]  # from a step on
+    evaluation_batches: Callable[[], Iterator[HostBatch]]
+    start: warmstart.Start = warmstart.RANDOM
+
+
+def assemble(
+    settings: config.Config,
+    workdir: Path,
+    *,
+    allow_changes: bool = False,
+    init_from: str | None = None,
+) -> Run:
+    """Find the photographs, embed them, and build the task.
+
+    Args:
+        settings: of this run.
+        workdir: its folder, perhaps with checkpoints to go on from.
+        allow_changes: go on from them also with other settings or photographs.
+        init_from: a run or checkpoint whose network this one begins with, or `default`.
+
+    Raises:
+        UserError: photographs or weights cannot be had, or `workdir` holds another run.
+    """
+    rules.check_training(settings)
+    rules.check_devices(settings, jax.device_count(), jax.process_count())
+    _check_best(settings.train.best)
+    before = checkpoint.remembered(workdir)
+    changed = resume.changes(before, settings) if before else {}
+    resume.permit(changed, workdir, allow_changes)
+    begins, start = None, warmstart.RANDOM
+    began = {name: before and before.get(name) for name in ("init_from", "encoder")}
+    if init_from is not None:
+        begins, began["init_from"] = warmstart.find(init_from, settings, before)
+        start = warmstart.begin(begins, init_from)
+    elif before is None and settings.model.encoder == "imagenet":
+        size = settings.model.encoder_size
+        start, began["encoder"] = warmstart.from_imagenet(size), imagenet.record(size)
+    sides = library.find(settings.data)
+    training, validation = sides
+    about: dict[str, Any] = {
+        "colorflax": __version__,
+        "code": _codes(before),
+        "config": settings.to_dict(),
+        "photographs": library.fingerprint(sides),
+        **began,
+    }
+    if before is not None and before["photographs"] != about["photographs"]:
+        changed["photographs"] = f"the photographs of {settings.data.source} changed"
+        resume.permit(changed, workdir, allow_changes)
+    about |= resume.history(before, changed)
+    if changed:
+        _log.warning("%s: going on changed: %s", workdir, "; ".join(changed.values()))
+    (for_training, for_validation), about["features"] = _embed(
+        sides, settings.features, before and before["features"]
+    )
+    if begins is not None and begins.about["features"] != about["features"]:
+        raise UserError(
+            f"--init_from={init_from} was trained with other {settings.features.name} "
+            "weights than those on this machine"
+        )
+    named = labels.find(sides, settings.data)
+    about["scenes"] = None if named is None else named.record
+    if before is not None and before.get("scenes") != about["scenes"]:
+        raise UserError(
+            f"{workdir}: the labels of {settings.data.source} have changed since this "
+            "run began; name another --workdir for a new run"
+        )
+    whole = {"process": 0, "processes": 1}
+    share = {"process": jax.process_index(), "processes": jax.process_count()}
+
+    def training_batches(step: int, part: dict[str, int]) -> Iterator[HostBatch]:
+        return pipeline.training_batches(
+            training, for_training, settings.data,
+            labels=None if named is None else named.training, seed=settings.seed,
+            batch_size=settings.train.batch_size, start=step, **part,
+        )  # fmt: skip
+
+    def evaluation_batches() -> Iterator[HostBatch]:
+        return pipeline.evaluation_batches(
+            validation, for_validation, settings.data,
+            labels=None if named is None else named.validation,
+            batch_size=settings.train.batch_size, **share,
+        )  # fmt: skip
+
+    prior = None
+    if settings.objective.name == "classification":
+        # Also where it weighs nothing now: decoding may be tilted by it later.
+        if before is not None and not changed and "prior" in before:
+            prior = np.asarray(before["prior"])
+        elif settings.objective.prior:
+            prior = census.read(files.local(settings.objective.prior))
+        else:
+            views = min(_PRIOR_VIEWS, _VIEWS_OF_EACH * len(training))
+            batches = -(-views // settings.train.batch_size)
+            # All of them in each process, so that all have the same prior.
+            seen = itertools.islice(training_batches(0, whole), batches)
+            prior = census.shares(census.count(seen, settings.model.stride))
+        about["prior"] = [float(share) for share in prior]
+    distributed.agree(about | {"number of devices": jax.local_device_count()})
+    known = np.array_equal(training.digests, validation.digests)
+    count = f"{len(validation)} photograph{'s' if len(validation) != 1 else ''}"
+    which = "trained on" if known else "not trained on"
+    task = Colorization.build(settings, prior)
+    if named is not None:
+        weight = settings.model.scene_weight
+        task = scenes.add(task, weight, len(named.names), named.usual)
+    return Run(
+        task=task,
+        about=about,
+        title=f"{count}, {which}, at {settings.data.size} px",
+        training_batches=lambda step: training_batches(step, share),
+        evaluation_batches=evaluation_batches,
+        start=start,
+    )
+
+
+def _codes(before: dict[str, Any] | None) -> list[str | None]:
+    """What code the run was trained by, the newest last; None before that was noted."""
+    earlier = before.get("code", [None]) if before else []
+    now = code.sha256()
+    return earlier if earlier[-1:] == [now] else [*earlier, now]
+
+
+def _check_best(name: str) -> None:
+    if name not in Colorization.scores:
+        raise UserError(
+            f"config.train.best should be one of {', '.join(Colorization.scores)}, "
+            f"not {name!r}"
+        )
+
+
+def _embed(
+    sides: library.Division,
+    settings: config.Features,
+    before: dict[str, str] | None,
+) -> tuple[tuple[Embeddings, Embeddings], dict[str, str] | None]:
+    """A row per photograph, and which weights made them; with those of `before`."""
+    if settings.name == "none":
+        return (None, None), None
+    choice = features.Choice(
+        name=settings.name, weights=settings.weights, seed=settings.seed
+    )
+    if before is not None:
+        wanted, choice = choice, features.recorded(before["name"], before["weights"])
+        if choice.description != wanted.description:
+            _log.warning(
+                "going on with the %s weights that this run began with; for the %s "
+                "ones, begin in another --workdir",
+                choice.description,
+                wanted.description,
+            )
+    record = packed.backbone(sides.training)
+    if record is not None:
+        if (record["name"], record["weights"]) != (choice.name, choice.description):
+            raise UserError(
+                f"the records hold embeddings by {record['name']} with "
+                f"{record['weights']} weights, not by {choice.name} with "
+                f"{choice.description}; change --config.features or prepare them again"
+            )
+        return ("stored", "stored"), _as_before(record, before)
+    photos = [(packed.identity(photo), photo.open) for side in sides for photo in side]
+    on_missing = settings.on_missing if before is None else "error"
+    if jax.process_count() > 1:
+        # Each computes its share; then all find on disk what the others computed, and
+        # only where they have no disk in common compute that too.
+        mine = photos[jax.process_index() :: jax.process_count()]
+        features.embed_photographs(mine, choice, on_missing=on_missing)
+        distributed.barrier("all photographs are embedded")
+    embedded = features.embed_photographs(photos, choice, on_missing=on_missing)
+    record = {
+        "name": embedded.name,
+        "weights": embedded.weights,
+        "fingerprint": embedded.fingerprint,
+    }
+    half = len(sides.training)
+    vectors = embedded.vectors
+    return (vectors[:half], vectors[half:]), _as_before(record, before)
+
+
+def _as_before(record: dict[str, str], before: dict[str, str] | None) -> dict[str, str]:
+    """`record`, unless the run began with other weights."""
+    if before not in (None, record):
+        raise UserError(
+            f"the {record['name']} weights differ from those that this run began with "
+            f"({before} then, {record} now); name another --workdir for a new run"
+        )
+    return record

@@ -1,0 +1,8 @@
+"""How fast a run is, of how fast it could be, and what it spends its time on.
+
+Downwards: tracing, work, peaks.
+"""
+
+from colorflax.training.speed.work import Work, count, measure
+
+__all__ = ["Work", "count", "measure"]
