@@ -1,9 +1,14 @@
-"""Enlarged colours: the same in any pieces, true to the small map, and to edges."""
+"""Enlarged colours: the same in any pieces, true to the small map, and to edges.
+
+Smoothed ones: without noise, and true to edges as well.
+"""
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from skimage import color, data
+from sklearn.linear_model import Ridge
 
 from colorflax.painting import guided
 
@@ -41,6 +46,41 @@ def test_an_even_colour_stays_even() -> None:
     enlarged = guided.enlarge(ab, (48, 48), RNG.uniform(0, 100, (6, 6)))
     L = RNG.uniform(0, 100, (48, 48)).astype(np.float32)
     np.testing.assert_allclose(enlarged.rows(0, L), 20, atol=1e-3)
+
+
+def test_smoothing_is_a_line_over_lightness_around_each_pixel() -> None:
+    """Section 3.1 of the paper, window by window: least squares with a penalty."""
+    L = RNG.uniform(20, 60, (20, 22)).astype(np.float32)
+    ab = RNG.normal(0, 30, (20, 22, 2)).astype(np.float32)
+    reach, noise = guided._REACH, guided._EVEN
+    lines = {}
+    for y in range(reach, 20 - reach):
+        for x in range(reach, 22 - reach):
+            window = np.s_[y - reach : y + reach + 1, x - reach : x + reach + 1]
+            lightness, colours = L[window].ravel(), ab[window].reshape(-1, 2)
+            model = Ridge(alpha=noise * len(lightness)).fit(lightness[:, None], colours)
+            lines[y, x] = model
+    result = guided.smooth(ab, L)
+    for y, x in [(6, 6), (9, 12), (13, 15)]:
+        around = [
+            lines[y + i, x + j].predict(L[y : y + 1, x : x + 1])[0]
+            for i in range(-reach, reach + 1)
+            for j in range(-reach, reach + 1)
+        ]
+        np.testing.assert_allclose(result[y, x], np.mean(around, axis=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea"])
+def test_smoothing_takes_noise_and_leaves_edges(name: str) -> None:
+    """Noise on the colours of real photographs: better than as it is, and a mean."""
+    rgb = getattr(data, name)()
+    h, w = (side // 4 * 4 for side in rgb.shape[:2])
+    small = _small(color.rgb2lab(rgb[:h, :w]), 4)
+    L, ab = small[..., 0], small[..., 1:]
+    noisy = ab + RNG.normal(0, 6, ab.shape).astype(np.float32)
+    blurred = ndimage.uniform_filter(noisy, (7, 7, 1), mode="nearest")
+    errors = [np.mean((x - ab) ** 2) for x in (guided.smooth(noisy, L), noisy, blurred)]
+    assert errors[0] < 0.8 * min(errors[1:])
 
 
 @pytest.mark.parametrize("factor", [4, 8, 16])

@@ -1,5 +1,7 @@
 """Pictures of any kind in Python: the same kind out, L kept, one run, little memory."""
 
+import dataclasses
+import functools
 import subprocess
 import sys
 import textwrap
@@ -175,13 +177,28 @@ def test_colours_follow_edges_and_the_last_block_of_the_head(bins_run: Path) -> 
     stride = said.objective.stride
     ramp = np.broadcast_to(np.arange(w) * stride + stride / 2, (1, h, w))
     ab = np.stack([ramp, ramp], axis=-1).astype(np.float32)
-    smooth = said._enlarged(jax.numpy.asarray(ab), guide=False)
+    smooth = said._enlarged(said._cut(jax.numpy.asarray(ab)), guide=False)
     across = smooth.rows(0, np.zeros((45, 45), np.float32))[20, :, 0]
     expected = (np.arange(45) + 0.5) * said.size[1] / 45
     np.testing.assert_allclose(across[8:-8], expected[8:-8], atol=0.6)
-    edges = said._enlarged(jax.numpy.asarray(ab), guide=True)
+    edges = said._enlarged(said._cut(jax.numpy.asarray(ab)), guide=True)
     assert edges._L is not None
     assert smooth._L is None
+
+
+def test_noise_of_the_network_is_smoothed_unless_edges_are_not_wished(
+    bins_run: Path,
+) -> None:
+    grey = np.full((64, 64, 3), 120, np.uint8)
+    spread = []
+    for edges in (False, True):
+        said = colorflax.load(bins_run, edges=edges).look(grey)
+        noise = jnp.asarray(RNG.normal(0, 3, said.head.shape), jnp.float32)
+        said = dataclasses.replace(said, head=noise)
+        pixels = np.asarray(said.picture(saturation=2.0), np.float32)
+        ab = said.ab(functools.partial(said.decode, temperature=1.0, tau=0.0))
+        spread.append([x.std(axis=(0, 1)).mean() for x in (pixels, ab)])
+    assert np.all(np.array(spread[1]) < 0.6 * np.array(spread[0])), spread
 
 
 def test_memory_beyond_the_picture_does_not_grow(bins_run: Path) -> None:

@@ -1,10 +1,10 @@
-"""Colours enlarged along the edges of a picture, a few rows at a time.
+"""Colours smoothed and enlarged along the edges of a picture.
 
-Where a small picture's colour changes with its lightness, the large one's is taken to
-change likewise: the local slope of ab over L, from the guided filter (He, Sun and Tang,
-IEEE TPAMI 2013), times the detail that L has lost by being small, is added to the
-enlarged ab. What a small pixel says on average stays; where L is even, nothing is
-added.
+Both by the guided filter (He, Sun and Tang, IEEE TPAMI 2013), for which ab is a line
+over L within some pixels. What a network says differs from pixel to pixel where the
+picture does not, and smoothing takes that away. Enlarging, a few rows at a time, adds
+the slope of the line times the detail that L has lost by being small: what a small
+pixel says on average stays, and where L is even nothing is added.
 """
 
 import dataclasses
@@ -16,6 +16,9 @@ from PIL import Image
 # The variance of L, in L units squared, below which edges say little: of 4, 16, 64 and
 # 256 the best on photographs whose own colours were shrunk 4, 8 and 16 times.
 _NOISE = 64.0
+# Smoothing looks 3 pixels to each side. Of 2, 3 and 4, and of 10, 25 and 64 units
+# squared, all gain; these bring the most right hues at nearly the least error.
+_REACH, _EVEN = 3, 25.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,15 +77,39 @@ def enlarge(
     if L is None:
         return Enlarged(size, extent, ab, None, None)
     guide = L[..., None].astype(np.float32)
-    mean, mean_ab = _box(guide), _box(ab)
-    variance = _box(guide * guide) - mean * mean
-    slope = (_box(guide * ab) - mean * mean_ab) / (np.maximum(variance, 0) + _NOISE)
-    return Enlarged(size, extent, ab, _box(slope), guide)
+    slope, _ = _lines(ab, guide, 1, _NOISE)
+    return Enlarged(size, extent, ab, _box(slope, 1), guide)
 
 
-def _box(x: np.ndarray) -> np.ndarray:
-    """Means over 3x3 pixels; the edge repeats."""
+def smooth(
+    ab: Float[np.ndarray, "h w c"], L: Float[np.ndarray, "h w"]
+) -> Float[np.ndarray, "h w c"]:
+    """ab without what changes where the picture does not.
+
+    Args:
+        ab: CIE units, at a network's stride.
+        L: of the same pixels, 0 to 100.
+    """
+    guide = L[..., None].astype(np.float32)
+    slope, offset = _lines(ab.astype(np.float32), guide, _REACH, _EVEN)
+    return _box(slope, _REACH) * guide + _box(offset, _REACH)
+
+
+def _lines(
+    ab: np.ndarray, L: np.ndarray, reach: int, noise: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and offset of ab over L around each pixel."""
+    mean, mean_ab = _box(L, reach), _box(ab, reach)
+    variance = _box(L * L, reach) - mean * mean
+    slope = (_box(L * ab, reach) - mean * mean_ab) / (np.maximum(variance, 0) + noise)
+    return slope, mean_ab - slope * mean
+
+
+def _box(x: np.ndarray, reach: int) -> np.ndarray:
+    """Means over `reach` pixels to each side; the edge repeats."""
     h, w = x.shape[:2]
-    padded = np.pad(x, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    taps = [padded[i : i + h, j : j + w] for i in range(3) for j in range(3)]
-    return sum(taps[1:], taps[0]) / np.float32(9)
+    taps = range(2 * reach + 1)
+    padded = np.pad(x, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    rows = sum((padded[i : i + h] for i in taps[1:]), padded[:h])
+    both = sum((rows[:, j : j + w] for j in taps[1:]), rows[:, :w])
+    return both / np.float32(len(taps) ** 2)

@@ -42,7 +42,7 @@ class Prediction:
         name: of the checkpoint, for messages.
         objective: what the head means.
         decode: from `decoder`.
-        edges: whether colours follow the edges of the picture.
+        edges: whether colours follow the edges of the picture, and change with them.
         source: the picture.
         head: what the network said.
         rgb: (1, h, w, 3), what it saw, its edges repeated to few sizes.
@@ -156,7 +156,7 @@ class Prediction:
             UserError: the checkpoint states no distribution.
         """
         distribution(self.objective, "confidence", self.name)
-        sure = self._enlarged(_confidence(self.head)[..., None], guide=False)
+        sure = self._enlarged(self._cut(_confidence(self.head)[..., None]), guide=False)
         w, h = self.source.size
         whole = np.empty((h, w), np.uint8)
         step = max(1, _STRIP // w)
@@ -170,7 +170,7 @@ class Prediction:
         self, decode: Callable[[jax.Array], jax.Array]
     ) -> Float[np.ndarray, "h w 2"]:
         """Each pixel's colour as `decode` has it of the head, not yet fitted."""
-        enlarged = self._enlarged(decode(self.head), guide=self.edges)
+        enlarged = self._enlarged(self._said(decode(self.head)), guide=self.edges)
         w, h = self.source.size
         whole = np.empty((h, w, 2), np.float32)
         for top, _, colours in rows(self.source.pixels, enlarged):
@@ -188,23 +188,33 @@ class Prediction:
         self, ab: jax.Array, saturation: float, hinted: Sequence[Hint]
     ) -> Pixels:
         need_saturation(saturation)
+        said = self._said(ab)
         if not hinted:
-            enlarged = self._enlarged(ab, guide=self.edges)
+            enlarged = self._enlarged(said, guide=self.edges)
             return paint(self.source.pixels, enlarged, saturation)
-        h, w = self.rows_columns
-        said = saturation * np.asarray(ab)[0, :h, :w]
         size = self.pointed or self.source.size
-        places = hints.cells(hinted, size, self._extent, (h, w))
-        said = hints.moved(said, self._lightness(), places, hints.colours(hinted))
-        enlarged = self._enlarged(said[None], guide=self.edges)
-        return paint(self.source.pixels, enlarged)
+        places = hints.cells(hinted, size, self._extent, self.rows_columns)
+        said = hints.moved(
+            saturation * said, self._lightness(), places, hints.colours(hinted)
+        )
+        return paint(self.source.pixels, self._enlarged(said, guide=self.edges))
 
-    def _enlarged(self, values: jax.Array | np.ndarray, guide: bool) -> guided.Enlarged:
-        """What the head says at its stride, at the size of the picture."""
+    def _said(self, ab: jax.Array) -> Float[np.ndarray, "h w 2"]:
+        """ab at the head's stride, along the edges if that is wished."""
+        said = self._cut(ab)
+        return guided.smooth(said, self._lightness()) if self.edges else said
+
+    def _cut(self, values: jax.Array) -> Float[np.ndarray, "h w c"]:
+        """Of what the head says, what stands for the picture."""
         h, w = self.rows_columns
+        return np.asarray(values)[0, :h, :w]
+
+    def _enlarged(
+        self, values: Float[np.ndarray, "h w c"], guide: bool
+    ) -> guided.Enlarged:
+        """What is said at the head's stride, at the size of the picture."""
         small = self._lightness() if guide else None
-        said = np.asarray(values)[0, :h, :w]
-        return guided.enlarge(said, self.source.size, small, self._extent)
+        return guided.enlarge(values, self.source.size, small, self._extent)
 
     @property
     def _extent(self) -> tuple[float, float]:
@@ -213,8 +223,7 @@ class Prediction:
         return self.size[1] / stride, self.size[0] / stride
 
     def _lightness(self) -> Float[np.ndarray, "h w"]:
-        h, w = self.rows_columns
-        return np.asarray(_guide(self.rgb, self.objective.stride))[0, :h, :w, 0]
+        return self._cut(_guide(self.rgb, self.objective.stride))[..., 0]
 
     def _how(self, temperature: float | None, tau: float | None) -> Decoding:
         return settle(self.objective, temperature, tau, self.name)
