@@ -8,11 +8,8 @@ with --worst those with the largest error. Each is shown grey, coloured and, whe
 has colours of its own, as it was.
 """
 
-import dataclasses
-import fnmatch
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +18,10 @@ from PIL import Image, ImageOps
 
 from colorflax import cli, color, config, predict
 from colorflax.color import tint
-from colorflax.data import library
-from colorflax.data.photographs import Photograph, Photographs
+from colorflax.data.photographs import Photograph
 from colorflax.disk import files
 from colorflax.errors import UserError
+from launch import candidates
 
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "a run; ours if not given")
 _PHOTOS = flags.DEFINE_string("photos", None, "in place of those the run set aside")
@@ -46,7 +43,8 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
     colorizer = predict.load(_CHECKPOINT.value)
-    photos = _candidates(config.parse(colorizer.saved.about["config"]).data)
+    settings = config.parse(colorizer.saved.about["config"]).data
+    photos = candidates.find(settings, _PHOTOS.value, _NAMES.value)
     order = np.random.default_rng(_SEED.value).permutation(len(photos))
     drawn = order if _WORST.value else order[: _COUNT.value]
     rows = [_row(colorizer, photos[int(i)]) for i in drawn]
@@ -59,21 +57,6 @@ def main(argv: Sequence[str]) -> None:
     for row in rows:
         print(f"{row.name}: MSE {row.error:.5f} (ab/127)^2")
     print(f"{len(rows)} of {len(photos)}, row by row: {out}")
-
-
-def _candidates(settings: config.Data) -> Photographs:
-    if _PHOTOS.value is not None:
-        settings = dataclasses.replace(
-            settings, source=_PHOTOS.value, train_split="train", validation_split="",
-            validation_percent=0.0,
-        )  # fmt: skip
-    settings = dataclasses.replace(settings, labels="none")
-    photos = library.find(settings).validation
-    names = [Path(photo.read().name).name for photo in photos]
-    fit = [i for i, x in enumerate(names) if fnmatch.fnmatchcase(x, _NAMES.value)]
-    if not fit:
-        raise UserError(f"--names={_NAMES.value} fits none of {len(names)} photographs")
-    return photos[np.array(fit)]
 
 
 class _Row(NamedTuple):

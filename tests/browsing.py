@@ -1,9 +1,46 @@
 """What a person does with the page, and sees on it."""
 
+import contextlib
+import importlib.util
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from colorflax.control.order import Hint
+
+_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update"
+)
+
+
+def missing(*libraries: str) -> str | None:
+    """The first that is not installed."""
+    names = (name for name in libraries if importlib.util.find_spec(name) is None)
+    return next(names, None)
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Any]:
+    """A page of Chromium; the test is skipped where there is none, or no Playwright."""
+    if library := missing("playwright"):
+        pytest.skip(f"{library} is not installed: pip install -e '.[browser]'")
+    if _CHROMIUM is None:
+        pytest.skip("no chromium here")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_CHROMIUM, args=_FLAGS.split()
+        )
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
 
 
 def changed(page: Any, where: str, number: int, former: str | None) -> str:

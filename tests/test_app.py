@@ -1,11 +1,9 @@
 """The page: what is refused, and a browser that uses it."""
 
 import dataclasses
-import importlib.util
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,21 +23,10 @@ from colorflax import app
 from colorflax.errors import UserError
 
 ROOT = Path(__file__).parent.parent
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-)
 TOO_LARGE = (
     "larger than the 1 MB that this page takes; the command colorflax.colorize takes "
     "larger ones"
 )
-
-
-def _missing(*libraries: str) -> str | None:
-    """The first that is not installed."""
-    names = (name for name in libraries if importlib.util.find_spec(name) is None)
-    return next(names, None)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +49,7 @@ def test_without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def address(bins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page, served; Ctrl-C ends it and leaves nothing."""
-    if missing := _missing("gradio"):
+    if missing := browsing.missing("gradio"):
         pytest.skip(f"{missing} is not installed: pip install -e '.[app]'")
     place = tmp_path_factory.mktemp("place")
     process = subprocess.Popen(
@@ -120,26 +107,14 @@ def test_no_file_outside_and_no_stranger(address: str, tmp_path: Path) -> None:
 
 
 def test_in_a_browser(address: str, bins: Path, photo: Path, tmp_path: Path) -> None:
-    if missing := _missing("playwright"):
-        pytest.skip(f"{missing} is not installed: pip install -e '.[browser]'")
-    if BROWSER is None:
-        pytest.skip("no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=BROWSER, args=FLAGS.split()
-        )
-        page = browser.new_page()
+    with browsing.opened() as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        page.set_default_timeout(60_000)
         page.goto(address)
         _drop(page, photo, tmp_path)
         _compare(page, sittings.colored(bins, photo, tmp_path / "plain"))
         _set_colours(page, bins, photo, tmp_path)
         _lend_colours(page, bins, photo, tmp_path)
-        browser.close()
     assert asked
     assert all(url.startswith((address, "data:", "blob:")) for url in asked), asked
 
