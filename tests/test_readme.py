@@ -96,11 +96,14 @@ def test_commands(place: Path) -> None:
         if command[2] == "launch.ablate":
             base = [x.replace("--config.", "--config.base.") for x in SMALL]
             changes = [*base, "--config.networks=simple"]
+        if command[2] == "launch.study":
+            changes = ["--photos=builtin", "--pairs=2", "--practice=1"]
         installed = not i or command[2] == "colorflax.colorize"
         printed = _run([*command, *changes], place, installed=installed)
         assert ("left grey" in printed) == training
     assert (place / "colored" / "old.mp4").is_file()
     assert (place / "runs" / "small" / "table.md").is_file()
+    assert (place / "study" / "index.html").is_file()
     assert not (place / "runs" / "hour").exists()  # only asked what it would cost
     assert len(list((place / "colored").glob("*.png"))) == 13 + 12  # compared
 
