@@ -99,3 +99,38 @@ def grainy(n: int, h: int = 64, w: int = 96, seed: int = 0) -> list[np.ndarray]:
         grey = np.clip(still + grain, 0, 255).round().astype(np.uint8)
         found.append(np.repeat(grey[..., None], 3, axis=2))
     return found
+
+
+def told(path: Path, source: Path) -> Path:
+    """`source` as Matroska with two chapters, in German, and with Dutch subtitles."""
+    subtitles = path.with_suffix(".srt")
+    subtitles.write_text(
+        "1\n00:00:00,100 --> 00:00:00,400\nGoedendag\n\n"
+        "2\n00:00:00,500 --> 00:00:00,900\nTot ziens\n\n"
+    )
+    with (
+        av.open(str(source)) as film,
+        av.open(str(subtitles)) as words,
+        av.open(str(path), "w") as out,
+    ):
+        streams: list[Any] = [*film.streams, *words.streams]
+        copies = [out.add_stream_from_template(stream) for stream in streams]
+        copies[1].metadata.update(language="ger", title="Stereo")
+        copies[2].metadata.update(language="dut", title="Ondertitels")
+        out.set_chapters(
+            [
+                {
+                    "id": i,
+                    "start": 100 * i,
+                    "end": 100 * (i + 1),
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": title},
+                }
+                for i, title in enumerate(("One", "Two"))
+            ]
+        )
+        for packet in [*film.demux(), *words.demux()]:
+            if packet.dts is not None:
+                packet.stream = copies[streams.index(packet.stream)]
+                out.mux(packet)
+    return path

@@ -75,6 +75,41 @@ def test_pieces_become_a_film_with_the_sound_that_was_there(
                 assert abs(difference[inner]).max() <= 5
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_languages_chapters_and_subtitles_come_along(
+    tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = films.make(tmp_path / "plain.mp4", films.grainy(24), sound="aac")
+    source = films.told(tmp_path / "source.mkv", plain)
+    film = footage.look(source)
+    target = tmp_path / f"target{suffix}"
+    _join(film, list(footage.frames(film)), target, cut=1)
+    with av.open(str(target)) as container:
+        [sound] = container.streams.audio
+        assert sound.metadata["language"] == "ger"
+        chapters = [
+            (x["start"] * x["time_base"], x["end"] * x["time_base"], x["metadata"])
+            for x in container.chapters()
+        ]
+        wanted = [(0, Fraction(1, 10)), (Fraction(1, 10), Fraction(1, 5))]
+        for (start, end, names), times, title in zip(
+            chapters, wanted, ("One", "Two"), strict=True
+        ):
+            assert names["title"] == title
+            assert abs(start - times[0]) < 0.06  # where sound begins before 0
+            assert abs(end - times[1]) < 0.06
+        held = [s for s in container.streams.subtitles if s.codec_context]
+        words = [bytes(x) for x in container.demux(*held) if x.size] if held else []
+    texts = [record.getMessage() for record in caplog.records]
+    if suffix == ".mkv":
+        assert [s.metadata["language"] for s in held] == ["dut"]
+        assert words == [b"Goedendag", b"Tot ziens"]
+        assert not texts
+    else:
+        said = f"{source}: {suffix} holds no subtitles such as these"
+        assert texts == [f"{said}; --container=mkv does"]
+
+
 def test_frames_from_the_middle_are_those_of_the_whole(tmp_path: Path) -> None:
     source = films.make(tmp_path / "a.mkv", films.grainy(9), crf="5")
     film = footage.look(source)
@@ -98,22 +133,47 @@ def test_odd_sides_are_made_even(tmp_path: Path) -> None:
         assert abs(picture[:47, :65].astype(int) - frame.pixels).mean() < 2
 
 
-def test_turned_as_the_telephone_was(tmp_path: Path) -> None:
-    """By the matrix of ISO 14496-12: what is on the left is shown on top."""
+@pytest.mark.parametrize(
+    "matrix",
+    [(p, 0, 0, q) for p in (1, -1) for q in (1, -1)]
+    + [(0, p, q, 0) for p in (1, -1) for q in (1, -1)],
+)
+def test_turned_and_mirrored_as_the_camera_was(
+    tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
+    """By the matrix of ISO 14496-12: x' = a x + c y, y' = b x + d y."""
     pixels = np.zeros((48, 64, 3), np.uint8)
     pixels[:12, :, 0], pixels[:, :16, 1] = 255, 255  # red on top, green on the left
     source = films.make(tmp_path / "a.mp4", [pixels] * 2, aspect=Fraction(4, 3))
     content = source.read_bytes()
     plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    turned = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)
+    a, b, c, d = (x << 16 for x in matrix)
+    turned = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     at = content.index(plain, content.index(b"tkhd"))
     source.write_bytes(content[:at] + turned + content[at + 36 :])
     film = footage.look(source)
-    assert (film.size, film.aspect) == ((48, 64), Fraction(3, 4))
+    lies = matrix[0] == 0
+    size, aspect = ((48, 64), Fraction(3, 4)) if lies else ((64, 48), Fraction(4, 3))
+    assert (film.size, film.aspect) == (size, aspect)
+    a, b, c, d = matrix
     for frame in footage.frames(film):
-        assert frame.pixels.shape == (64, 48, 3)
-        assert frame.pixels[4, 20, 1] > 200 > frame.pixels[4, 20, 0]
-        assert frame.pixels[32, 44, 0] > 200 > frame.pixels[32, 44, 1]
+        assert frame.pixels.shape == (*film.size[::-1], 3)
+        for x, y in [(4, 30), (40, 4), (50, 40), (4, 4)]:  # of what is stored
+            left = a * x + c * y + (film.size[0] - 1 if a + c < 0 else 0)
+            top = b * x + d * y + (film.size[1] - 1 if b + d < 0 else 0)
+            difference = frame.pixels[top, left].astype(int) - pixels[y, x]
+            assert abs(difference).max() < 60
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.mkv"])
+def test_neither_turned_nor_mirrored_without_a_word(tmp_path: Path, name: str) -> None:
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[:12, :, 0], pixels[:, :16, 1] = 255, 255
+    [frame] = footage.frames(footage.look(films.make(tmp_path / name, [pixels])))
+    assert (
+        abs(frame.pixels.astype(int) - pixels)[[4, 30, 4, 40], [4, 4, 40, 50]].max()
+        < 60
+    )
 
 
 def test_a_damaged_place_is_left_out(

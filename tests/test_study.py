@@ -88,7 +88,9 @@ def test_what_is_shown(made: Path, coloured: Path, systems: list[Path]) -> None:
         for name, picture in zip([one.true, *one.made[:2]], wanted, strict=True):
             with Image.open(made / "pictures" / name) as found:
                 expected = ImageOps.contain(picture, (40, 40))
-                np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+                values = (np.asarray(x, float) for x in (found, expected))
+                # Devices are not as many as in the command's process.
+                np.testing.assert_allclose(*values, atol=1)
         with Image.open(made / "pictures" / one.made[2]) as found:
             control = color.rgb2lab(np.asarray(found))
         true = color.rgb2lab(np.asarray(ImageOps.contain(wanted[0], (40, 40))))

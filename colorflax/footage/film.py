@@ -70,7 +70,7 @@ def look(path: Path) -> Film:
             raise UserError(f"{shown(path)}: none of its frames can be read")
         size = _upright(first).shape[1::-1]
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        turned = size != (first.width, first.height)
+        turned, *_ = _turn(first)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         told = stream.frames
         if not told and container.duration:  # microseconds
@@ -161,9 +161,26 @@ def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
 
 def _upright(frame: Any, film: Film | None = None) -> UInt8[np.ndarray, "h w 3"]:
     """As it is shown; of the film's size, should its own change on the way."""
-    turns = round(frame.rotation / 90) % 4
+    lies, right, down = _turn(frame)
     if film is not None:
-        w, h = film.size if turns % 2 == 0 else film.size[::-1]
+        w, h = film.size[::-1] if lies else film.size
         frame = frame.reformat(width=w, height=h, format="rgb24")
     pixels: UInt8[np.ndarray, "h w 3"] = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+    if lies:
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(pixels[::down, ::right])
+
+
+def _turn(frame: Any) -> tuple[bool, int, int]:
+    """Whether rows are shown as columns; then 1 or -1, from which ends.
+
+    From the matrix of ISO 14496-12, by which x' = a x + c y and y' = b x + d y, as far
+    as it turns by right angles and mirrors.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, 1, 1
+    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(matrix), np.int32).reshape(3, 3)
+    if abs(b) > abs(a):
+        return True, -1 if c < 0 else 1, -1 if b < 0 else 1
+    return False, -1 if a < 0 else 1, -1 if d < 0 else 1

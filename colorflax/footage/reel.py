@@ -2,6 +2,7 @@
 
 import contextlib
 import heapq
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,10 +12,13 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
+from colorflax.disk.files import shown
 from colorflax.errors import UserError
 from colorflax.footage.film import Film, Frame, opened
 
+_log = logging.getLogger(__name__)
 _BT709, _LIMITED = 1, 1  # as H.264 numbers matrices and primaries; and ranges
+_NAMES = {"language", "title"}  # of tracks
 _Timed = tuple[Fraction, int, Any]
 """When a packet is due in seconds, its stream, the packet."""
 
@@ -71,13 +75,14 @@ def _picture(pixels: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:
 
 
 def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None:
-    """One film of the pieces, with the sound of `film`.
+    """One film of the pieces, with the sound of `film`, its subtitles and chapters.
 
-    Nothing is encoded again but sound that such files cannot hold.
+    Nothing is encoded again but sound that such files cannot hold; subtitles that they
+    cannot hold are left out, with a line in the log.
 
     Args:
         pieces: in their order.
-        film: whose sound and title it gets.
+        film: whose sound and titles it gets.
         target: of the new file, whose suffix says what kind.
         comment: for its metadata, after that of `film`.
     """
@@ -92,17 +97,43 @@ def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None
         with opened(pieces[0]) as first:
             video = out.add_stream_from_template(first.streams.video[0])
             video.codec_context.framerate = film.rate
-        kind = target.suffix
-        tracks = {s.index: _Track(out, s, kind) for s in source.streams.audio}
+        tracks = _tracks(source, out, film, target.suffix)
+        begins = film.start * film.time_base
         flows = [_pictures(pieces, video)]
         if tracks:
-            flows.append(_sound(source, tracks, film.start * film.time_base))
+            flows.append(_beside(source, tracks, begins))
+        if chapters := source.chapters():
+            out.set_chapters([_later(chapter, -begins) for chapter in chapters])
         for _, _, packet in heapq.merge(*flows, key=lambda timed: timed[:2]):
             out.mux(packet)
 
 
+def _tracks(source: Any, out: Any, film: Film, kind: str) -> "dict[int, _Track]":
+    """What goes along with the pictures, by its number in the source."""
+    found = {s.index: _Track(out, s, kind) for s in source.streams.audio}
+    for stream in source.streams.subtitles:
+        try:
+            found[stream.index] = _Track(out, stream, kind)
+        except ValueError:
+            _log.warning(
+                "%s: %s holds no subtitles such as these; --container=mkv does",
+                shown(film.path), kind,
+            )  # fmt: skip
+    return found
+
+
+def _later(chapter: Any, by: Fraction) -> Any:
+    ticks = round(by / chapter["time_base"])
+    times = {end: chapter[end] + ticks for end in ("start", "end")}
+    return chapter | times
+
+
 class _Track:
-    """Sound as it was, or encoded anew, without loss."""
+    """Sound as it was, or encoded anew, without loss; or subtitles as they were.
+
+    Raises:
+        ValueError: subtitles that such files do not hold.
+    """
 
     def __init__(self, out: Any, stream: Any, kind: str):
         self._last: Fraction | None = None
@@ -115,6 +146,8 @@ class _Track:
             try:
                 self._stream = out.add_stream_from_template(stream)
             except ValueError:  # not in such files
+                if stream.type != "audio":
+                    raise
                 self._encodes = True
         if self._encodes:
             codec = "pcm_s16le" if kind == ".mov" else "flac"
@@ -122,6 +155,9 @@ class _Track:
             self._stream.layout = stream.layout
             self._following = 0
             self._resampler = av.AudioResampler("s16", stream.layout, stream.rate)
+        self._stream.disposition = stream.disposition
+        for name in _NAMES & stream.metadata.keys():
+            self._stream.metadata[name] = stream.metadata[name]
 
     def shift(self, packet: Any, start: Fraction) -> None:
         """Count from `start`, and on where the sound of another film begins."""
@@ -164,14 +200,16 @@ def _pictures(pieces: Iterable[Path], stream: Any) -> Iterator[_Timed]:
                     yield packet.dts * packet.time_base, -1, packet
 
 
-def _sound(source: Any, tracks: dict[int, _Track], start: Fraction) -> Iterator[_Timed]:
+def _beside(
+    source: Any, tracks: dict[int, _Track], start: Fraction
+) -> Iterator[_Timed]:
     with contextlib.suppress(av.error.InvalidDataError):  # damaged from there on
-        for packet in source.demux(*source.streams.audio):
+        for packet in source.demux(*(source.streams[index] for index in tracks)):
             index = packet.stream.index
             tracks[index].shift(packet, start)
-            for sound in tracks[index].packets(packet):
-                if sound.dts is not None and sound.size:
-                    yield sound.dts * sound.time_base, index, sound
+            for made in tracks[index].packets(packet):
+                if made.dts is not None and made.size:
+                    yield made.dts * made.time_base, index, made
 
 
 def comment(path: Path) -> str:
