@@ -14,6 +14,7 @@ from colorflax import checkpoint, config, features
 from colorflax.coloring import Coloring, split
 from colorflax.control import reference
 from colorflax.control.order import LIKENESS, Hint
+from colorflax.control.reference import palette as lent_by
 from colorflax.data.views import GRAIN, whole_size, whole_view
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
@@ -81,6 +82,7 @@ class Colorizer:
         hints: Sequence[tuple[int | float, int | float, str]] = (),
         reference: Like | None = None,
         likeness: float = LIKENESS,
+        palette: Sequence[str] = (),
     ) -> Any:
         """The same picture in predicted colours; a list of them for a list or tuple.
 
@@ -93,19 +95,24 @@ class Colorizer:
             hints: of one picture, (x, y, colour) each; as for `Prediction.picture`.
             reference: a picture whose colours these get, as far as they suit them.
             likeness: how far, as for `Prediction.like`.
+            palette: colours that these get likewise, as in CSS.
 
         Returns:
             An array (h, w, 3) of the same dtype for an array, else an image of Pillow,
             RGB or RGBA, upright, in sRGB and 8-bit, for it has no deeper colour.
 
         Raises:
-            UserError: one cannot be read, or `temperature`, `tau` or `reference` has no
-                meaning here.
+            UserError: one cannot be read, or `temperature`, `tau`, `reference` or
+                `palette` has no meaning here, or there are both of the last two.
         """
         if isinstance(image, list | tuple) and hints:
             raise UserError("hints are about one picture; give one")
         set_by_hand = [Hint(float(x), float(y), colour) for x, y, colour in hints]
-        shares = None if reference is None else self.colours(reference)
+        if palette and reference is not None:
+            raise UserError("reference and palette both say which colours; give one")
+        shares = lent_by(palette) if palette else None
+        if reference is not None:
+            shares = self.colours(reference)
 
         def one(image: Like) -> Like:
             source = take(image)

@@ -167,7 +167,9 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
     assert "done before" in done.stdout
     missing = commands.run("colorflax.colorize", *flags[:2], "--likeness=1", photo)
     said = commands.complaint(missing)
-    assert said == "colorflax: --likeness is that to a --reference; name one"
+    assert (
+        said == "colorflax: --likeness is that to a --reference or --palette; name one"
+    )
     for bad, said in (
         (["--likeness=nan"], "likeness=nan; take a number from 0 to 1"),
         ([f"--reference={tmp_path}"], f"{tmp_path}: "),

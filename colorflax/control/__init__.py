@@ -1,4 +1,4 @@
 """What a person asks of a colouring: how vivid, which colours, whose.
 
-Downwards: asked, hints, reference, order.
+Downwards: asked, hints, reference, css, order.
 """

@@ -38,9 +38,13 @@ _REFERENCE = flags.DEFINE_string(
     "reference", None, "a photograph whose colours these get, where the network thinks "
     "that they belong",
 )  # fmt: skip
+_PALETTE = flags.DEFINE_list(
+    "palette", [], "colours that these get, where the network thinks that they belong, "
+    "as in #c8a878,navy,tan",
+)  # fmt: skip
 _LIKENESS = flags.DEFINE_float(
-    "likeness", LIKENESS, "to --reference, in how much of each colour there is: 0 none",
-    0, 1,
+    "likeness", LIKENESS, "to --reference or --palette, in how much of each colour "
+    "there is: 0 none", 0, 1,
 )  # fmt: skip
 _PROVENANCE = flags.DEFINE_boolean(
     "provenance", True, "say in what is written that a machine has coloured it"
@@ -58,8 +62,11 @@ def wish(**more: Any) -> Wish:
     """
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
-    if flags.FLAGS["likeness"].present and _REFERENCE.value is None:
-        raise UserError("--likeness is that to a --reference; name one")
+    lent = _REFERENCE.value is not None, bool(_PALETTE.value)
+    if flags.FLAGS["likeness"].present and not any(lent):
+        raise UserError("--likeness is that to a --reference or --palette; name one")
+    if all(lent):
+        raise UserError("--reference and --palette both say which colours; take one")
     return Wish(
         temperature=_TEMPERATURE.value,
         saturation=_SATURATION.value,
@@ -67,6 +74,7 @@ def wish(**more: Any) -> Wish:
         size=_SIZE.value,
         edges=_EDGES.value,
         reference=_REFERENCE.value,
+        palette=tuple(_PALETTE.value),
         likeness=_LIKENESS.value,
         provenance=_PROVENANCE.value,
         **more,

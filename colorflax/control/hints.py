@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from PIL import ImageColor
 
-from colorflax import color
+from colorflax.control import css
 from colorflax.control.order import Hint
 from colorflax.errors import UserError
 
@@ -110,14 +109,5 @@ def colours(hints: Sequence[Hint]) -> Float[np.ndarray, "n 2"]:
     Raises:
         UserError: one is no colour.
     """
-    found = []
-    for hint in hints:
-        try:
-            found.append(ImageColor.getrgb(hint.colour)[:3])
-        except ValueError:
-            raise UserError(
-                f"hint {hint.x:g},{hint.y:g},{hint.colour}: {hint.colour!r} is no "
-                "colour; write #rrggbb, or a name such as tan"
-            ) from None
-    rgb = np.array(found, np.float32).reshape(-1, 3) / 255
-    return np.asarray(color.rgb_to_lab(rgb))[:, 1:]
+    found = [css.ab(h.colour, f"hint {h.x:g},{h.y:g},{h.colour}") for h in hints]
+    return np.array(found, np.float32).reshape(-1, 2)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from colorflax.errors import UserError
 
 LIKENESS = 0.5
-"""Of a reference, if nobody says how much."""
+"""Of a reference or a palette, if nobody says how much."""
 
 
 class Hint(NamedTuple):
@@ -52,6 +52,7 @@ class Wish:
     compare: bool = False
     hints: tuple[Hint, ...] = ()
     reference: str | None = None
+    palette: tuple[str, ...] = ()
     likeness: float = LIKENESS
     format: str | None = None
     provenance: bool = True

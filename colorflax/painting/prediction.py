@@ -129,18 +129,21 @@ class Prediction:
         for _, ab in sorted(drawn, key=lambda likely: -likely[0]):
             yield self._paint(ab, saturation, hints)
 
-    def like(self, shares: reference.Shares, likeness: float) -> "Prediction":
-        """The same, said with the colours of another photograph.
+    def like(
+        self, shares: reference.Shares | reference.Palette, likeness: float
+    ) -> "Prediction":
+        """The same, said with the colours of another photograph, or of a palette.
 
         Args:
-            shares: from `Colorizer.colours` of that.
+            shares: from `Colorizer.colours` of that, or `reference.palette`.
             likeness: 0 changes nothing; at 1 the distributions of all pixels together
                 have these shares, before they are decoded.
 
         Raises:
             UserError: the checkpoint states no distribution; `likeness` is none.
         """
-        distribution(self.objective, "reference", self.name)
+        what = "reference" if shares.ndim == 1 else "palette"
+        distribution(self.objective, what, self.name)
         need_likeness(likeness)
         if likeness == 0:
             return self

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from colorflax import __version__, checkpoint, predict
+from colorflax.control import reference
 from colorflax.control.order import Wish
-from colorflax.control.reference import Shares
 from colorflax.data.decode import opened
 from colorflax.disk import files
 from colorflax.painting import guided, paint, prediction
@@ -27,10 +27,10 @@ _FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()}
 
 
 class _Lender(NamedTuple):
-    """A reference: its colours, and what its file is."""
+    """A reference or a palette: its colours, and what is said of it."""
 
-    shares: Shares
-    sha256: str
+    shares: reference.Shares | reference.Palette
+    said: dict[str, str]
 
 
 class Studio:
@@ -44,7 +44,7 @@ class Studio:
         self.colorizer = colorizer
         self._wish, self._decoding = self._granted(wish)
         self._sha256 = checkpoint.digest(colorizer.saved.variables)
-        self._lender = self._borrowed(wish.reference)
+        self._lender = self._borrowed(wish)
 
     def wishing(self, wish: Wish) -> "Studio":
         """The same colorizer with another wish, of the same size and edges.
@@ -54,15 +54,16 @@ class Studio:
         """
         other = copy.copy(self)
         other._wish, other._decoding = self._granted(wish)
-        if wish.reference != self._wish.reference:
-            other._lender = self._borrowed(wish.reference)
+        lent = [(x.reference, x.palette) for x in (wish, self._wish)]
+        if lent[0] != lent[1]:
+            other._lender = self._borrowed(wish)
         return other
 
     def settings(self) -> dict[str, Any]:
         """All that a written file depends on, beside its source."""
         wish = dataclasses.asdict(self._wish) | self._decoding
         saved = {"checkpoint": self._sha256, "step": self.colorizer.saved.step}
-        lent = {"reference": self._lender and self._lender.sha256}
+        lent = self._lender.said if self._lender else {}
         return {"colorflax": __version__, **saved, **wish, **lent}
 
     def lent(self, said: Prediction) -> Prediction:
@@ -137,14 +138,19 @@ class Studio:
             "drawn_at": prediction.DRAWN_AT if wished is None else wished,
         }  # fmt: skip
 
-    def _borrowed(self, name: str | None) -> "_Lender | None":
-        if name is None:
+    def _borrowed(self, wish: Wish) -> "_Lender | None":
+        if wish.palette:
+            name = str(self.colorizer.saved.path)
+            prediction.distribution(self.colorizer.objective, "--palette", name)
+            said = {"palette": ",".join(wish.palette)}
+            return _Lender(reference.palette(wish.palette), said)
+        if wish.reference is None:
             return None
-        file = files.local(name)
+        file = files.local(wish.reference)
         with opened(file, str(file)):  # or it says in a line what is wrong
             content = file.read_bytes()
         shares = self.colorizer.colours(read(content, str(file)), str(file))
-        return _Lender(shares, hashlib.sha256(content).hexdigest())
+        return _Lender(shares, {"reference": hashlib.sha256(content).hexdigest()})
 
     def _how(self) -> tuple[float | None, float, float | None]:
         return self._wish.temperature, self._wish.saturation, self._wish.tau
@@ -176,7 +182,7 @@ class Studio:
         names = ("temperature", "saturation", "tau", "gain", "size", "edges")
         if self._lender:
             likeness = f"{self._wish.likeness:g}"
-            what = what | {"reference": self._lender.sha256, "likeness": likeness}
+            what = what | self._lender.said | {"likeness": likeness}
         if wish["hints"]:  # and so not all of it is the machine's
             what = what | {"hints": f"{len(wish['hints'])} by hand"}
         return Provenance(
