@@ -37,6 +37,8 @@ def colored(run: Path, photo: Path, out: Path, wish: Wish = WISH) -> dict[str, b
     flags += [f"--hint={hint.x},{hint.y},{hint.colour}" for hint in wish.hints]
     if wish.reference:
         flags += [f"--reference={wish.reference}", f"--likeness={wish.likeness}"]
+    if wish.palette:
+        flags += [f"--palette={','.join(wish.palette)}", f"--likeness={wish.likeness}"]
     done = commands.run(
         "colorflax.colorize", f"--checkpoint={run}", f"--out={out}", "--confidence",
         *flags, photo,

@@ -23,6 +23,7 @@ from colorflax import app
 from colorflax.errors import UserError
 
 ROOT = Path(__file__).parent.parent
+FIELD = "#preferred input, #preferred textarea"
 TOO_LARGE = (
     "larger than the 1 MB that this page takes; the command colorflax.colorize takes "
     "larger ones"
@@ -235,5 +236,27 @@ def _lend_colours(page: Any, bins: Path, photo: Path, tmp_path: Path) -> None:
     wish = dataclasses.replace(WISH, reference=str(lender), likeness=0.75)
     colored = sittings.colored(bins, photo, tmp_path / "lent", wish)
     assert browsing.download(page) == (NAMES[0], colored[NAMES[0]])
+    preferred = _name_colours(page, bins, photo, tmp_path, more)
+    drop.set_input_files(lender)
+    again = browsing.changed(page, "#pair", 1, preferred)
+    assert page.locator(FIELD).input_value() == ""
     page.locator("#reference").get_by_label("Clear").click()
-    assert browsing.changed(page, "#pair", 1, more) == none
+    assert browsing.changed(page, "#pair", 1, again) == none
+
+
+def _name_colours(page: Any, bins: Path, photo: Path, tmp_path: Path, lent: str) -> str:
+    """One that is none, and two, which take the place of the reference."""
+    field = page.locator(FIELD)
+    field.fill("navy, moss")
+    field.press("Enter")
+    page.get_by_text("palette: 'moss' is no colour; write #rrggbb").wait_for()
+    assert not page.locator("#likeness").is_visible()
+    none = browsing.changed(page, "#pair", 1, lent)
+    field.fill("navy, #c8a878")
+    field.press("Enter")
+    page.locator("#likeness input[type=number]").wait_for()
+    preferred = browsing.changed(page, "#pair", 1, none)
+    wish = dataclasses.replace(WISH, palette=("navy", "#c8a878"), likeness=0.75)
+    colored = sittings.colored(bins, photo, tmp_path / "preferred", wish)
+    assert browsing.download(page) == (NAMES[0], colored[NAMES[0]])
+    return preferred

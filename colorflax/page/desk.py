@@ -40,8 +40,10 @@ class Desk:
 
     def _connect(self, on: Sheet) -> None:
         settings = [on.likeness, on.saturation, on.temperature, on.tau, on.samples]
-        knobs = [on.sitting, on.which, on.hints, on.lender, *settings, on.seed]
-        lent = [on.lender, on.complaint, on.likeness]
+        given = [on.hints, on.lender, on.palette]
+        knobs = [on.sitting, on.which, *given, *settings, on.seed]
+        lent = [on.lender, on.palette, on.complaint, on.likeness]
+        both = [*lent, on.reference, on.preferred]
         shown = [on.which, on.pair, on.canvas, on.strip]
         held = [on.hints, on.points, on.back, on.clear]
         begun = [on.sitting, on.seed, on.notice, on.save, *shown, *held]
@@ -51,8 +53,12 @@ class Desk:
         show: Any = {"fn": self._show, "inputs": knobs, "outputs": shown}
         on.file.upload(self._open, on.file, begun, **how).then(**show, **how)
         on.file.clear(lambda: _begun(None), None, begun, **how)
-        on.reference.upload(self._lend, on.reference, lent, **how).then(**show, **how)
-        on.reference.clear(lambda: _lent(None), None, lent, **how).then(**show, **how)
+        on.reference.upload(self._lend, on.reference, both, **how).then(**show, **how)
+        on.reference.clear(lambda: _lent(), None, lent, **how).then(**show, **how)
+        for written in (on.preferred.submit, on.preferred.blur):
+            written(self._prefer, [on.preferred, on.palette], both, **calm).success(
+                **show, **calm
+            )
         for knob in settings:
             knob.change(**show, trigger_mode="always_last", **calm)
         on.again.click(lambda n: n + 1, on.seed, on.seed, **calm).then(**show, **calm)
@@ -78,12 +84,25 @@ class Desk:
             return _begun(None, f"{error}.")
 
     def _lend(self, file: str) -> list[Any]:
+        kept = gr.skip(), ""  # what is dropped, not what is written
         try:
             need_small(Path(file), self._most_pixels)
             self._studio.wishing(Wish(reference=file))
         except UserError as error:
-            return _lent(None, f"{error}.".replace(shown(file), shown(Path(file).name)))
-        return _lent(file)
+            problem = f"{error}.".replace(shown(file), shown(Path(file).name))
+            return [*_lent(problem=problem), *kept]
+        return [*_lent(file), *kept]
+
+    def _prefer(self, written: str, before: tuple[str, ...]) -> list[Any]:
+        colours = tuple(filter(None, map(str.strip, written.split(","))))
+        if colours == before:  # somebody has only looked at the field
+            return [gr.skip()] * 6
+        kept = None, gr.skip()
+        try:
+            self._studio.wishing(Wish(palette=colours))
+        except UserError as error:
+            return [*_lent(problem=f"{error}."), *kept]
+        return [*_lent(palette=colours), *kept]
 
     def _show(self, sitting: Sitting | None, which: str, *knobs: Any) -> Any:
         if sitting is None:
@@ -139,6 +158,7 @@ class Desk:
         self,
         hints: tuple[Hint, ...],
         lender: str | None,
+        palette: tuple[str, ...],
         likeness: float,
         saturation: float,
         temperature: float,
@@ -155,6 +175,7 @@ class Desk:
             temperature=_unless(self._bins.temperature, temperature),
             tau=_unless(self._bins.tau, tau),
             reference=lender,
+            palette=palette,
             likeness=float(likeness),
             samples=int(samples),
             seed=seed,
@@ -173,9 +194,12 @@ def _begun(sitting: Sitting | None, problem: str = "") -> list[Any]:
     return [sitting, 0, line, save, *shown, *_held(())]
 
 
-def _lent(file: str | None, problem: str = "") -> list[Any]:
-    """A reference, or none: what that makes of the page."""
-    return [file, _line(problem), gr.update(visible=file is not None)]
+def _lent(
+    file: str | None = None, palette: tuple[str, ...] = (), problem: str = ""
+) -> list[Any]:
+    """A reference, a palette, or none: what that makes of the page."""
+    some = bool(file or palette)
+    return [file, palette, _line(problem), gr.update(visible=some)]
 
 
 def _held(hints: Sequence[Hint], problem: str = "") -> list[Any]:

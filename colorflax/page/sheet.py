@@ -24,7 +24,8 @@ class Sheet:
         strip: all that can be chosen.
         file: where photographs are dropped; `notice` says what of them.
         reference: where one with colours to lend is dropped; `lender` is that file, if
-            it can, `complaint` says why it cannot, `likeness` how much it lends.
+            it can. `preferred`: where colours are written; `palette` is these.
+            `complaint` says why they cannot be lent, `likeness` how much they are.
         saturation, temperature, tau, samples, again: the settings.
         save, link: what is clicked to download, and what then does so.
     """
@@ -37,7 +38,8 @@ class Sheet:
             about: the last line.
         """
         self.sitting, self.which = gr.State(None), gr.State(COLOURS)
-        self.hints, self.seed, self.lender = gr.State(()), gr.State(0), gr.State(None)
+        self.hints, self.seed = gr.State(()), gr.State(0)
+        self.lender, self.palette = gr.State(None), gr.State(())
         gr.HTML(
             "<h1>colorflax</h1><p>Drop a black-and-white photograph. "
             "It does not leave this machine.</p>",
@@ -107,6 +109,10 @@ class Sheet:
         self.reference = gr.File(
             label="Borrow colours from", height=120, visible=known,
             elem_id="reference",
+        )  # fmt: skip
+        self.preferred = gr.Textbox(
+            label="Or prefer these", placeholder="#c8a878, navy, tan", max_lines=1,
+            visible=known, elem_id="preferred",
         )  # fmt: skip
         self.complaint = gr.HTML(elem_id="complaint")
         self.likeness = gr.Slider(
