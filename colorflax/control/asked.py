@@ -40,7 +40,7 @@ _REFERENCE = flags.DEFINE_string(
 )  # fmt: skip
 _PALETTE = flags.DEFINE_list(
     "palette", [], "colours that these get, where the network thinks that they belong, "
-    "as in #c8a878,navy,tan",
+    "as in #c8a878,steelblue,olive",
 )  # fmt: skip
 _LIKENESS = flags.DEFINE_float(
     "likeness", LIKENESS, "to --reference or --palette, in how much of each colour "
