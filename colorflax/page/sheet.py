@@ -111,8 +111,8 @@ class Sheet:
             elem_id="reference",
         )  # fmt: skip
         self.preferred = gr.Textbox(
-            label="Or prefer these", placeholder="#c8a878, steelblue, olive", max_lines=1,
-            visible=known, elem_id="preferred",
+            label="Or prefer these", placeholder="#c8a878, steelblue, olive",
+            max_lines=1, visible=known, elem_id="preferred",
         )  # fmt: skip
         self.complaint = gr.HTML(elem_id="complaint")
         self.likeness = gr.Slider(
