@@ -17,10 +17,10 @@ from absl import flags
 from PIL import Image, ImageOps
 
 from colorflax import cli, color, config, predict
-from colorflax.color import tint
 from colorflax.data.photographs import Photograph
 from colorflax.disk import files
 from colorflax.errors import UserError
+from colorflax.picture import tint
 from launch import candidates
 
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "a run; ours if not given")

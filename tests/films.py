@@ -105,7 +105,7 @@ def told(path: Path, source: Path) -> Path:
     """`source` as Matroska with two chapters, in German, and with Dutch subtitles."""
     subtitles = path.with_suffix(".srt")
     subtitles.write_text(
-        "1\n00:00:00,100 --> 00:00:00,400\nGoedendag\n\n"
+        "1\n00:00:00,100 --> 00:00:03,000\nGoedendag\n\n"
         "2\n00:00:00,500 --> 00:00:00,900\nTot ziens\n\n"
     )
     with (
@@ -115,6 +115,7 @@ def told(path: Path, source: Path) -> Path:
     ):
         streams: list[Any] = [*film.streams, *words.streams]
         copies = [out.add_stream_from_template(stream) for stream in streams]
+        copies[0].metadata["language"] = "jpn"
         copies[1].metadata.update(language="ger", title="Stereo")
         copies[2].metadata.update(language="dut", title="Ondertitels")
         out.set_chapters(

@@ -4,6 +4,7 @@ import dataclasses
 import struct
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -13,7 +14,7 @@ import pytest
 
 from colorflax import footage
 from colorflax.errors import UserError
-from colorflax.footage import Frame, Parts
+from colorflax.footage import Frame, Parts, reel, tracks
 
 _TIMES = [2400, 3401, 4402, 4900, 7405, 8406]  # of a film whose rate varies
 _BASE = Fraction(1, 24000)
@@ -87,6 +88,8 @@ def test_languages_chapters_and_subtitles_come_along(
     with av.open(str(target)) as container:
         [sound] = container.streams.audio
         assert sound.metadata["language"] == "ger"
+        assert "Stereo" in (sound.metadata.get("title"), sound.metadata.get("name"))
+        assert container.streams.video[0].metadata["language"] == "jpn"
         chapters = [
             (x["start"] * x["time_base"], x["end"] * x["time_base"], x["metadata"])
             for x in container.chapters()
@@ -99,15 +102,44 @@ def test_languages_chapters_and_subtitles_come_along(
             assert abs(start - times[0]) < 0.06  # where sound begins before 0
             assert abs(end - times[1]) < 0.06
         held = [s for s in container.streams.subtitles if s.codec_context]
-        words = [bytes(x) for x in container.demux(*held) if x.size] if held else []
+        said = [x for x in container.demux(*held) if x.size] if held else []
     texts = [record.getMessage() for record in caplog.records]
     if suffix == ".mkv":
         assert [s.metadata["language"] for s in held] == ["dut"]
-        assert words == [b"Goedendag", b"Tot ziens"]
+        # The second begins before the first, which is long, has ended.
+        assert [bytes(x) for x in said] == [b"Goedendag", b"Tot ziens"]
+        times = [x.pts * x.time_base for x in said]
+        assert times == pytest.approx([0.1, 0.5], abs=0.06)
         assert not texts
     else:
-        said = f"{source}: {suffix} holds no subtitles such as these"
-        assert texts == [f"{said}; --container=mkv does"]
+        said = f"{source}: its subtitles (srt) cannot be kept in {suffix}"
+        assert texts == [f"{said}; --container=mkv holds most"]
+
+
+def test_subtitles_of_a_kind_that_nobody_knows_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As Teletext of European broadcasts, which FFmpeg has no decoder for."""
+    film: Any = SimpleNamespace(path=Path("a.ts"))
+    strange = SimpleNamespace(index=3, codec_context=None)
+    source = SimpleNamespace(streams=SimpleNamespace(audio=[], subtitles=[strange]))
+    assert tracks.lay(source, None, film, ".mp4") == {}
+    [record] = caplog.records
+    said = "a.ts: its subtitles (of an unknown kind) cannot be kept in .mp4"
+    assert record.getMessage() == said
+
+
+def test_chapters_are_counted_from_the_beginning_and_lie_in_the_film(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    base = Fraction(1, 10)
+    given = [(-20, -10), (-5, 5), (5, 8), (8, 7), (6 * 10**18, 7 * 10**18)]
+    chapters = [{"start": a, "end": b, "time_base": base, "id": a} for a, b in given]
+    source = SimpleNamespace(chapters=lambda: chapters)
+    kept = list(reel._chapters(source, Fraction(-1, 2), Path("a.nut")))
+    assert [(x["start"], x["end"], x["id"]) for x in kept] == [(0, 10, -5), (10, 13, 5)]
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["a.nut: a chapter that lies outside of it is left out"] * 3
 
 
 def test_frames_from_the_middle_are_those_of_the_whole(tmp_path: Path) -> None:

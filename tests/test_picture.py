@@ -9,10 +9,9 @@ import pytest
 from encoded import DEEP, deep_png, saved, tiff
 from PIL import ExifTags, Image, ImageOps
 
-from colorflax.color import tint
 from colorflax.data import photographs
 from colorflax.errors import UserError
-from colorflax.picture import Picture, back, encode, read, take
+from colorflax.picture import Picture, back, encode, read, take, tint
 
 RNG = np.random.default_rng(0)
 BASE = ExifTags.Base

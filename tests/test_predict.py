@@ -46,6 +46,17 @@ def test_import_takes_nothing_with_it() -> None:
     assert not loaded & {"jax", "flax", "optax", "orbax", "grain", "keras", "numpy"}
 
 
+@pytest.mark.parametrize("command", ["colorize", "prepare", "video"])
+def test_flags_are_read_before_jax(command: str) -> None:
+    """A misspelt one, and --help, are told at once."""
+    code = f"import sys, colorflax.{command}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert not set(done.stdout.split()) & {"jax", "flax", "keras", "grain"}
+
+
 def test_colouring_brings_no_training_code() -> None:
     code = (
         "import sys, numpy, colorflax; "

@@ -1,6 +1,6 @@
 """What colours are: CIE Lab, the 313 bins, what sRGB can show.
 
-Downwards: chart, bins, gamut, lab, tint. The functions of `lab` are this room's own.
+Downwards: chart, bins, gamut, lab. The functions of `lab` are this room's own.
 """
 
 from colorflax.color.lab import (

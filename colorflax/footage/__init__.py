@@ -1,6 +1,6 @@
 """Films: frames in, coloured frames out, with their sound. Alone in knowing PyAV.
 
-Downwards: parts, reel, film.
+Downwards: parts, reel, tracks, film.
 """
 
 from colorflax.footage.film import Film, Frame, frames, in_a_line, look

@@ -14,11 +14,13 @@ from jaxtyping import UInt8
 
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
+from colorflax.footage import tracks
 from colorflax.footage.film import Film, Frame, opened
+from colorflax.footage.tracks import name_alike
 
 _log = logging.getLogger(__name__)
 _BT709, _LIMITED = 1, 1  # as H.264 numbers matrices and primaries; and ranges
-_NAMES = {"language", "title"}  # of tracks
+_LONGEST = 10_000_000  # seconds; what says to end later does not know when
 _Timed = tuple[Fraction, int, Any]
 """When a packet is due in seconds, its stream, the packet."""
 
@@ -77,8 +79,8 @@ def _picture(pixels: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:
 def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None:
     """One film of the pieces, with the sound of `film`, its subtitles and chapters.
 
-    Nothing is encoded again but sound that such files cannot hold; subtitles that they
-    cannot hold are left out, with a line in the log.
+    Nothing is encoded again but sound that such files cannot hold. Subtitles that they
+    cannot hold are left out, and chapters that are nowhere, with a line in the log.
 
     Args:
         pieces: in their order.
@@ -97,98 +99,29 @@ def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None
         with opened(pieces[0]) as first:
             video = out.add_stream_from_template(first.streams.video[0])
             video.codec_context.framerate = film.rate
-        tracks = _tracks(source, out, film, target.suffix)
+        name_alike(video, source.streams.best("video"))
+        beside = tracks.lay(source, out, film, target.suffix)
         begins = film.start * film.time_base
         flows = [_pictures(pieces, video)]
-        if tracks:
-            flows.append(_beside(source, tracks, begins))
-        if chapters := source.chapters():
-            out.set_chapters([_later(chapter, -begins) for chapter in chapters])
+        if beside:
+            flows.append(_beside(source, beside, begins))
+        if chapters := list(_chapters(source, begins, film.path)):
+            out.set_chapters(chapters)
         for _, _, packet in heapq.merge(*flows, key=lambda timed: timed[:2]):
             out.mux(packet)
 
 
-def _tracks(source: Any, out: Any, film: Film, kind: str) -> "dict[int, _Track]":
-    """What goes along with the pictures, by its number in the source."""
-    found = {s.index: _Track(out, s, kind) for s in source.streams.audio}
-    for stream in source.streams.subtitles:
-        try:
-            found[stream.index] = _Track(out, stream, kind)
-        except ValueError:
+def _chapters(source: Any, begins: Fraction, path: Path) -> Iterator[Any]:
+    """Counted from where the film begins; what is before that, or nowhere, is not."""
+    for chapter in source.chapters():
+        base = chapter["time_base"]
+        times = {x: chapter[x] - round(begins / base) for x in ("start", "end")}
+        if 0 <= times["start"] <= times["end"] and times["end"] * base < _LONGEST:
+            yield chapter | times
+        else:
             _log.warning(
-                "%s: %s holds no subtitles such as these; --container=mkv does",
-                shown(film.path), kind,
-            )  # fmt: skip
-    return found
-
-
-def _later(chapter: Any, by: Fraction) -> Any:
-    ticks = round(by / chapter["time_base"])
-    times = {end: chapter[end] + ticks for end in ("start", "end")}
-    return chapter | times
-
-
-class _Track:
-    """Sound as it was, or encoded anew, without loss; or subtitles as they were.
-
-    Raises:
-        ValueError: subtitles that such files do not hold.
-    """
-
-    def __init__(self, out: Any, stream: Any, kind: str):
-        self._last: Fraction | None = None
-        self._later = Fraction(0)  # than it says is that of a second film, as pictures
-        name = stream.codec_context.name
-        self._encodes = (kind == ".mov" and name in ("flac", "libopus", "opus")) or (
-            kind == ".mp4" and name.startswith("pcm_")
-        )  # which are taken for possible until the file is begun
-        if not self._encodes:
-            try:
-                self._stream = out.add_stream_from_template(stream)
-            except ValueError:  # not in such files
-                if stream.type != "audio":
-                    raise
-                self._encodes = True
-        if self._encodes:
-            codec = "pcm_s16le" if kind == ".mov" else "flac"
-            self._stream = out.add_stream(codec, rate=stream.rate)
-            self._stream.layout = stream.layout
-            self._following = 0
-            self._resampler = av.AudioResampler("s16", stream.layout, stream.rate)
-        self._stream.disposition = stream.disposition
-        for name in _NAMES & stream.metadata.keys():
-            self._stream.metadata[name] = stream.metadata[name]
-
-    def shift(self, packet: Any, start: Fraction) -> None:
-        """Count from `start`, and on where the sound of another film begins."""
-        if packet.dts is None or packet.pts is None:
-            return
-        base = packet.time_base
-        due = packet.dts * base + self._later
-        if self._last is not None and due < self._last - 1:
-            self._later += self._last - due
-            due = self._last
-        by = round((self._later - start) / base)
-        packet.pts, packet.dts = packet.pts + by, packet.dts + by
-        self._last = due + (packet.duration or 0) * base
-
-    def packets(self, packet: Any) -> Iterator[Any]:
-        """What one packet of the old sound becomes; the last of all is empty."""
-        if not self._encodes:
-            packet.stream = self._stream
-            yield packet
-            return
-        frames = []
-        with contextlib.suppress(av.error.InvalidDataError):  # damaged, and silent
-            frames = packet.decode()
-        for frame in frames:
-            for tone in self._resampler.resample(frame):
-                if tone.pts is None:  # the last one of some decoders
-                    tone.pts = self._following
-                self._following = tone.pts + tone.samples
-                yield from self._stream.encode(tone)
-        if not packet.size:
-            yield from self._stream.encode()
+                "%s: a chapter that lies outside of it is left out", shown(path)
+            )
 
 
 def _pictures(pieces: Iterable[Path], stream: Any) -> Iterator[_Timed]:
@@ -201,13 +134,12 @@ def _pictures(pieces: Iterable[Path], stream: Any) -> Iterator[_Timed]:
 
 
 def _beside(
-    source: Any, tracks: dict[int, _Track], start: Fraction
+    source: Any, laid: dict[int, tracks.Track], start: Fraction
 ) -> Iterator[_Timed]:
     with contextlib.suppress(av.error.InvalidDataError):  # damaged from there on
-        for packet in source.demux(*(source.streams[index] for index in tracks)):
+        for packet in source.demux(*(source.streams[index] for index in laid)):
             index = packet.stream.index
-            tracks[index].shift(packet, start)
-            for made in tracks[index].packets(packet):
+            for made in laid[index].packets(packet, start):
                 if made.dts is not None and made.size:
                     yield made.dts * made.time_base, index, made
 

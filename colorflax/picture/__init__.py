@@ -1,7 +1,7 @@
 """Pictures of any kind, at their own depth, with what was written on their backs.
 
-Downwards: writing, kinds, tiff, png, reading, pixels, provenance, profile, metadata,
-deep.
+Downwards: writing, kinds, tiff, png, reading, pixels, tint, provenance, profile,
+metadata, deep.
 """
 
 from colorflax.picture.kinds import Like, back, take

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 from PIL import Image
 
-from colorflax.color import tint
 from colorflax.data.decode import to_8_bit
+from colorflax.picture import tint
 from colorflax.picture.metadata import Metadata
 
 _STRIP = 1 << 20  # pixels looked at together, whatever the size of the whole

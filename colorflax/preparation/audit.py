@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from colorflax.color import tint
+from colorflax.picture import tint
 from colorflax.preparation.duplicates import near_duplicates
 from colorflax.preparation.measure import Measured
 from colorflax.preparation.options import option

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from colorflax.color import tint
 from colorflax.data.decode import decode, need_file, opened, orientation
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
+from colorflax.picture import tint
 
 SCHEME = 1  # raise it when the same file would get other numbers
 

@@ -10,12 +10,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from colorflax import color
-from colorflax.color import tint
 from colorflax.coloring import joined
 from colorflax.data.photographs import Photograph, Photographs
 from colorflax.disk import files
 from colorflax.errors import UserError
-from colorflax.picture import take
+from colorflax.picture import take, tint
 from colorflax.predict import Colorizer
 
 CONTROL = "colours of another photograph"
