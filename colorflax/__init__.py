@@ -33,7 +33,8 @@ def load(
             that comes with colorflax.
         size: px, the side that training fixed, of what the network sees of a picture;
             that of training if None.
-        edges: colours follow the edges of the picture; otherwise they are smooth.
+        edges: colours follow the edges of the picture, and are even between them;
+            otherwise they are as the network says, enlarged.
 
     Raises:
         UserError: no checkpoint there, or its backbone's weights cannot be had.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from colorflax import config
+from colorflax.config import rules
 from colorflax.data import library
 from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
@@ -24,12 +25,21 @@ def find(settings: config.Data, photos: str | None, names: str) -> Photographs:
         UserError: there are none.
     """
     if photos is not None:
+        rules.check_source(photos, "--photos")
         settings = dataclasses.replace(
             settings, source=photos, train_split="train", validation_split="",
             validation_percent=0.0,
         )  # fmt: skip
     settings = dataclasses.replace(settings, labels="none")
-    found = library.find(settings).validation
+    try:
+        found = library.find(settings).validation
+    except UserError as error:
+        if photos is not None:
+            raise
+        raise UserError(
+            f"the photographs of the run are not here ({error}); name some, for "
+            "example --photos=folder:DIR"
+        ) from None
     files = [Path(photo.read().name).name for photo in found]
     fit = [i for i, x in enumerate(files) if fnmatch.fnmatchcase(x, names)]
     if not fit:

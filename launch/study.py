@@ -5,9 +5,10 @@
     python -m launch.study --out=study answers/
 
 The first writes study/index.html, for any browser, on this machine or on a server of
-files. It shows pairs for a second: a photograph in its own colours, and what a
-checkpoint makes of it; after some for practice, the answers are one file for each
-person. The second counts how often a machine's colours were taken for the true ones.
+files; #0, #1 and so on behind its address choose who sees what, or else chance does.
+It shows pairs for a second: a photograph in its own colours, and what a checkpoint
+makes of it. After some for practice, the answers are one file for each person. The
+second counts how often a machine's colours were taken for the true ones.
 
 As in section 3.1 of Colorful Image Colorization (arXiv 1603.08511): one second, 256 px,
 10 pairs for practice and 40 for each system. Unlike there, a person sees all systems,
@@ -15,7 +16,10 @@ each on other photographs; and with them colours of another photograph.
 """
 
 import json
+import math
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -38,42 +42,37 @@ _SEED = flags.DEFINE_integer("seed", 0, "of which photographs, and in which orde
 _RESAMPLES = flags.DEFINE_integer("resamples", 2000, "for the intervals", 1)
 _OUT = flags.DEFINE_string("out", "study", "folder of the page")
 
-_SITTINGS = 60  # a multiple of 2 to 6 systems
+_SITTINGS = 60  # and more until all systems have been in each place as often
 
 
 def main(argv: Sequence[str]) -> None:
     """Make the page; or, of files with answers, the table."""
     out = files.local(_OUT.value)
     if argv[1:]:
-        study = page.read(out)
-        answers = verdict.read(verdict.files_of(argv[1:]), study)
-        print(verdict.text(study, answers, _RESAMPLES.value, _SEED.value))
-        record = verdict.record(study, answers, _RESAMPLES.value, _SEED.value)
-        files.write(out / "verdict.json", json.dumps(record, indent=1).encode())
-        return
+        _count(argv[1:], out)
+    else:
+        _make(out)
+
+
+def _make(out: Path) -> None:
+    if not math.isfinite(_SECONDS.value):
+        raise UserError(f"--seconds={_SECONDS.value:g}; take a number, as 1")
     page.need_none(out)
+    colorizers = _colorizers()
+    settings = next(iter(colorizers.values())).saved.about["config"]
+    found = candidates.find(config.parse(settings).data, _PHOTOS.value, _NAMES.value)
+    systems = [*colorizers, pictures.CONTROL]
+    practised, count = _PRACTICE.value, _PAIRS.value * len(systems)
+    drawn = pictures.draw(found, count + practised, _SEED.value)
     files.need_writable(out, "--out")
-    names = _CHECKPOINT.value
-    if len(set(names)) < len(names):
-        raise UserError("a --checkpoint is named twice; name each once")
-    colorizers = {name: predict.load(name) for name in names}
-    first = colorizers[names[0]]
-    settings = config.parse(first.saved.about["config"]).data
-    found = candidates.find(settings, _PHOTOS.value, _NAMES.value)
-    systems = [*names, pictures.CONTROL]
-    count = _PAIRS.value * len(systems)
-    drawn = pictures.draw(found, count + _PRACTICE.value, _SEED.value)
-    shown = pictures.show(drawn, colorizers, _SIDE.value, out / "pictures")
-    practice = [
-        sittings.Pair(n, n % len(systems), bool(n // len(systems) % 2))
-        for n in range(_PRACTICE.value)
-    ]
+    shown = pictures.show(drawn, colorizers, _SIDE.value, out / page.PICTURES)
+    each = len(systems) * -(-_SITTINGS // len(systems))
     study = page.Study(
         systems=systems,
-        photos=shown[_PRACTICE.value :],
-        practised=shown[: _PRACTICE.value],
-        practice=practice,
-        sittings=sittings.plan(count, len(systems), _SITTINGS, _SEED.value),
+        photos=shown[practised:],
+        practised=shown[:practised],
+        practice=sittings.practice(practised, len(systems), _SEED.value),
+        sittings=sittings.plan(count, len(systems), each, _SEED.value),
         seconds=_SECONDS.value,
         side=_SIDE.value,
         about={
@@ -87,9 +86,29 @@ def main(argv: Sequence[str]) -> None:
     )
     study.write(out)
     print(
-        f"{out / 'index.html'}: {len(practice)} pairs for practice and {count} to "
-        f"answer. Then: python -m launch.study --out={out} ANSWERS..."
+        f"{out / page.PAGE}: {practised} to practise on and {count} to answer. Then: "
+        f"python -m launch.study {shlex.quote(f'--out={out}')} ANSWERS..."
     )
+
+
+def _colorizers() -> dict[str, predict.Colorizer]:
+    """By what they are called, each once."""
+    found = {name: predict.load(name) for name in _CHECKPOINT.value}
+    known = {x.saved.path.resolve() for x in found.values()}
+    if len(known) < len(_CHECKPOINT.value):
+        raise UserError("one network is named by two --checkpoint; name each once")
+    return found
+
+
+def _count(names: Sequence[str], out: Path) -> None:
+    study = page.read(out)
+    answers = verdict.read(verdict.files_of(names), study)
+    resamples = _RESAMPLES.value
+    verdicts = verdict.judge(study.systems, answers, resamples, _SEED.value)
+    print(verdict.text(study, verdicts, len(answers), resamples))
+    record = verdict.record(study, verdicts, answers)
+    record |= {"resamples": resamples, "seed": _SEED.value}
+    files.write(out / "verdict.json", json.dumps(record, indent=1).encode())
 
 
 if __name__ == "__main__":

@@ -120,10 +120,9 @@ def test_subtitles_of_a_kind_that_nobody_knows_are_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As Teletext of European broadcasts, which FFmpeg has no decoder for."""
-    film: Any = SimpleNamespace(path=Path("a.ts"))
     strange = SimpleNamespace(index=3, codec_context=None)
     source = SimpleNamespace(streams=SimpleNamespace(audio=[], subtitles=[strange]))
-    assert tracks.lay(source, None, film, ".mp4") == {}
+    assert tracks.lay(source, None, Path("a.ts"), ".mp4") == {}
     [record] = caplog.records
     said = "a.ts: its subtitles (of an unknown kind) cannot be kept in .mp4"
     assert record.getMessage() == said

@@ -49,7 +49,7 @@ def made(coloured: Path, systems: list[Path], tmp_path_factory: Any) -> Path:
         f"--out={out}", env=ENV,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{out}/index.html: 3 pairs for practice and 6 to")
+    assert done.stdout.startswith(f"{out}/index.html: 3 to practise on and 6 to answer")
     return out
 
 
@@ -72,6 +72,18 @@ def test_everybody_sees_each_photograph_once_and_all_see_all(systems: int) -> No
     assert len(orders) == len(planned)
     assert sittings.plan(photos, systems, 3 * systems, 0) == planned
     assert sittings.plan(photos, systems, 3 * systems, 1) != planned
+    seen_left = {(x.photo, x.system) for pairs in planned for x in pairs if x.left}
+    assert len(seen_left) > photos * systems / 2  # neither always on one side
+
+
+def test_practice_is_of_all_systems_in_no_order_to_learn() -> None:
+    pairs = sittings.practice(12, 3, 0)
+    assert sorted(pair.photo for pair in pairs) == list(range(12))
+    for system in range(3):
+        sides = [pair.left for pair in pairs if pair.system == system]
+        assert sorted(sides) == [False, False, True, True]
+    assert sittings.practice(12, 3, 1) != pairs
+    assert sittings.practice(0, 3, 0) == []
 
 
 def test_what_is_shown(made: Path, coloured: Path, systems: list[Path]) -> None:
@@ -94,6 +106,7 @@ def test_what_is_shown(made: Path, coloured: Path, systems: list[Path]) -> None:
         with Image.open(made / "pictures" / one.made[2]) as found:
             control = color.rgb2lab(np.asarray(found))
         true = color.rgb2lab(np.asarray(ImageOps.contain(wanted[0], (40, 40))))
+        assert found.size == (40, 30)
         middles = np.s_[5::10, 5::10]  # of patches
         np.testing.assert_allclose(
             control[middles][..., 0], true[middles][..., 0], atol=1.5
@@ -134,7 +147,7 @@ def test_the_table(made: Path, systems: list[Path], tmp_path: Path) -> None:
             return _side(pair.left if pair.system != n else not pair.left)
 
         text = json.dumps(_answers(study, n, f"person {n}", said))
-        (tmp_path / f"{n}.json").write_text(text)
+        (tmp_path / f"answers-{n}.json").write_text(text)
     done = commands.run("launch.study", f"--out={made}", tmp_path, env=ENV)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -148,8 +161,9 @@ def test_the_table(made: Path, systems: list[Path], tmp_path: Path) -> None:
     assert shares["where nobody can tell"][-1] == "50.0%"
     record = json.loads((made / "verdict.json").read_text())
     photographs = record["systems"][a]["photographs"]
-    assert sum(x["asked"] for x in photographs.values()) == 4
-    assert sum(x["fooled"] for x in photographs.values()) == 2
+    assert sum(x["asked"] for x in photographs) == 4
+    assert sum(x["fooled"] for x in photographs) == 2
+    assert {x["sha256"] for x in photographs} == {x.sha256 for x in study.photos}
 
 
 def test_intervals_of_one_person_are_those_of_a_share() -> None:
@@ -158,17 +172,17 @@ def test_intervals_of_one_person_are_those_of_a_share() -> None:
     fooled = np.full((2, 400), np.nan)
     fooled[0, :200] = rng.random(200) < 0.3
     fooled[1, 200:] = rng.random(200) < 0.1
-    rates, less = verdict.rates([verdict.Answers("x", fooled)], 2000, 0)
-    for rate, row in zip(rates, fooled, strict=True):
+    one, other = verdict.judge("ab", [verdict.Answers("x", fooled)], 2000, 0)
+    for rate, row in zip((one.fooled, other.fooled), fooled, strict=True):
         p = np.nanmean(row)
         assert rate.value == pytest.approx(p)
         assert rate.pairs == 200
         low, high = stats.norm.interval(0.95, p, np.sqrt(p * (1 - p) / 200))
         assert rate.low == pytest.approx(low, abs=0.015)
         assert rate.high == pytest.approx(high, abs=0.015)
-    assert less[0] == (0, 0, 0, 200)
-    assert less[1].value == pytest.approx(rates[1].value - rates[0].value)
-    assert less[1].high < 0
+    assert one.more == (0, 0, 0, 200)
+    assert other.more.value == pytest.approx(other.fooled.value - one.fooled.value)
+    assert other.more.high < 0
 
 
 def test_people_who_differ_make_intervals_wide() -> None:
@@ -176,7 +190,7 @@ def test_people_who_differ_make_intervals_wide() -> None:
     fooled = np.zeros((8, 1, 100))
     fooled[4:] = 1
     answers = [verdict.Answers(str(n), x) for n, x in enumerate(fooled)]
-    [rate], _ = verdict.rates(answers, 2000, 0)
+    [(_, rate, _)] = verdict.judge("a", answers, 2000, 0)
     low, high = stats.binom.interval(0.95, 8, 0.5)
     assert (rate.low, rate.high) == pytest.approx((low / 8, high / 8), abs=0.01)
 
@@ -188,6 +202,7 @@ def test_answers_that_do_not_count(made: Path, tmp_path: Path) -> None:
     other = good | {"answers": good["answers"][::-1]}
     odd = good | {"answers": [x | {"said": "both"} for x in good["answers"]]}
     for values, what in (
+        ("[" * 100_000, "holds no answers; leave it out"),
         ([], "holds no answers; leave it out"),
         (good | {"sitting": 900}, "holds no answers; leave it out"),
         (good | {"study": "0" * 16}, "answers another study; leave it out"),
@@ -196,7 +211,7 @@ def test_answers_that_do_not_count(made: Path, tmp_path: Path) -> None:
         (odd, "has not the 6 answers that sitting 2 asks for; leave it out"),
     ):
         path = tmp_path / "one.json"
-        path.write_text(json.dumps(values))
+        path.write_text(values if isinstance(values, str) else json.dumps(values))
         with pytest.raises(colorflax.UserError) as error:
             verdict.read([path], study)
         assert str(error.value) == f"{path} {what}"
@@ -221,7 +236,10 @@ def test_what_is_refused(
             "90 photographs are wanted and only 9 of 9 have colours; take fewer "
             "--pairs, or name more --photos",
         ),
-        ([*flags, f"--checkpoint={run}"], "a --checkpoint is named twice"),
+        ([*flags, f"--checkpoint={run}/", "--out=x"], "one network is named by two"),
+        ([*flags, f"--out={coloured}"], "holds other files; name another --out"),
+        ([*flags, "--seconds=nan", "--out=x"], "--seconds=nan; take a number, as 1"),
+        ([f"--photos={coloured}", "--out=x"], "should be builtin, folder:DIR, records"),
         ([f"--out={tmp_path}", "a.json"], "holds no study; name its --out"),
         ([f"--out={made}", tmp_path], f"no answers in {tmp_path}"),
     ):
@@ -238,21 +256,40 @@ def test_what_is_refused(
         page.read(changed)
 
 
+def test_a_line_is_one_pixel_wide_at_least() -> None:
+    line = Image.new("RGB", (900, 3))
+    assert pictures._shrunk(line, 256).size == (256, 1)
+
+
 def test_in_a_browser(made: Path, tmp_path: Path) -> None:
     """Somebody who always says left, by keys and by buttons; and asks nobody else."""
+    study = page.read(made)
     with browsing.opened() as browser:
         asked: list[str] = []
         browser.on("request", lambda request: asked.append(request.url))
         browser.goto(f"{(made / 'index.html').as_uri()}#4")
-        browser.get_by_text("3 pairs are for practice").wait_for()
+        browser.get_by_text("told what was right: 3. Then: 6.").wait_for()
         browser.keyboard.press(" ")
         for _ in range(3):
             browser.get_by_text("Which one did a machine colour?").wait_for()
             browser.get_by_role("button", name="left").click()
             browser.get_by_role("button", name="go on").click()
         browser.get_by_role("button", name="go on").click()
+        # On the smallest screens both are to be seen whole; and one is lost at first.
+        browser.set_viewport_size({"width": 120, "height": 700})
+        boxes = [place.bounding_box() for place in browser.locator("#pair div").all()]
+        assert boxes[0]["x"] >= 0
+        assert boxes[1]["x"] + boxes[1]["width"] <= 120
+        assert 20 < boxes[0]["width"] == boxes[1]["width"] < 40
+        lost = made / "pictures" / study.photos[study.sittings[4][2].photo].true
+        away = lost.rename(tmp_path / lost.name)
         for n in range(6):
             browser.get_by_text(f"{n + 1} of 6").wait_for()
+            if n == 2:
+                again = browser.get_by_role("button", name="try again")
+                again.wait_for()
+                away.rename(lost)
+                again.click()
             browser.get_by_text("Which one did a machine colour?").wait_for()
             assert "hidden" in browser.locator("#pair").get_attribute("class")
             browser.keyboard.press("ArrowLeft")
@@ -260,7 +297,7 @@ def test_in_a_browser(made: Path, tmp_path: Path) -> None:
             browser.get_by_role("button", name="save").click()
         answers = tmp_path / coming.value.suggested_filename
         coming.value.save_as(answers)
-    study = page.read(made)
+        browser.get_by_text("Saved, where your downloads are").wait_for()
     planned = study.sittings[4]
     [read] = verdict.read([answers], study)
     for pair in planned:

@@ -32,7 +32,7 @@ _SATURATION = flags.DEFINE_float(
 )
 _EDGES = flags.DEFINE_enum(
     "edges", "guided", ["guided", "smooth"],
-    "whether colours follow the edges of the picture",
+    "whether colours follow the edges of the picture, and are even between them",
 )  # fmt: skip
 _REFERENCE = flags.DEFINE_string(
     "reference", None, "a photograph whose colours these get, where the network thinks "

@@ -100,7 +100,7 @@ def join(pieces: Sequence[Path], film: Film, target: Path, comment: str) -> None
             video = out.add_stream_from_template(first.streams.video[0])
             video.codec_context.framerate = film.rate
         name_alike(video, source.streams.best("video"))
-        beside = tracks.lay(source, out, film, target.suffix)
+        beside = tracks.lay(source, out, film.path, target.suffix)
         begins = film.start * film.time_base
         flows = [_pictures(pieces, video)]
         if beside:

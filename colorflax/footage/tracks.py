@@ -4,12 +4,12 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import av
 
 from colorflax.disk.files import shown
-from colorflax.footage.film import Film
 
 _log = logging.getLogger(__name__)
 
@@ -25,13 +25,13 @@ class Track(Protocol):
         """
 
 
-def lay(source: Any, out: Any, film: Film, kind: str) -> dict[int, Track]:
+def lay(source: Any, out: Any, path: Path, kind: str) -> dict[int, Track]:
     """A track for each stream of `source` that `out` can hold, by its number.
 
     Args:
         source: a container that is read.
         out: one that is written.
-        film: what `source` is, for messages.
+        path: of `source`, for messages.
         kind: suffix of `out`.
     """
     found = {stream.index: _sound(out, stream, kind) for stream in source.streams.audio}
@@ -44,7 +44,7 @@ def lay(source: Any, out: Any, film: Film, kind: str) -> dict[int, Track]:
         what = f"subtitles ({codec or 'of an unknown kind'}) cannot be kept in {kind}"
         if codec and kind != ".mkv":
             what = f"{what}; --container=mkv holds most"
-        _log.warning("%s: its %s", shown(film.path), what)
+        _log.warning("%s: its %s", shown(path), what)
     return found
 
 

@@ -172,7 +172,7 @@ class Prediction:
     def ab(
         self, decode: Callable[[jax.Array], jax.Array]
     ) -> Float[np.ndarray, "h w 2"]:
-        """Each pixel's colour as `decode` has it of the head, not yet fitted."""
+        """Each pixel's colour by what `decode` has of the head, not yet fitted."""
         enlarged = self._enlarged(self._said(decode(self.head)), guide=self.edges)
         w, h = self.source.size
         whole = np.empty((h, w, 2), np.float32)

@@ -12,9 +12,10 @@ from colorflax.errors import UserError
 from launch.perception.pictures import Shown
 from launch.perception.sittings import Pair
 
-NAME = "study.json"
+PAGE, NAME, PICTURES = "index.html", "study.json", "pictures"
 _TEMPLATE = Path(__file__).with_name("page.html")
 _PLACE = "/*STUDY*/null"
+_TOLD = ("id", "practice", "sittings", "seconds", "side")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,16 +50,14 @@ class Study:
     def write(self, folder: Path) -> None:
         """The page, and what `read` reads; its pictures are in `folder`/pictures."""
         record = {"id": self.id} | self._values()
-        # A browser is told no names, neither of photographs nor of systems.
-        hidden = ("systems", "about", "name", "sha256")
-        told = {key: x for key, x in record.items() if key not in hidden}
-        for key in ("photos", "practised"):
-            told[key] = [
-                {k: x for k, x in shown.items() if k not in hidden}
-                for shown in record[key]
-            ]
-        html = _TEMPLATE.read_text().replace(_PLACE, json.dumps(told))
-        files.write(folder / "index.html", html.encode())
+        # No names, neither of photographs nor of systems.
+        told = {key: record[key] for key in _TOLD} | {
+            key: [{"true": x.true, "made": x.made} for x in photos]
+            for key, photos in (("photos", self.photos), ("practised", self.practised))
+        }
+        script = json.dumps(told).replace("<", "\\u003c")  # which could end it
+        html = _TEMPLATE.read_text().replace(_PLACE, script)
+        files.write(folder / PAGE, html.encode())
         files.write(folder / NAME, json.dumps(record, indent=1).encode())
 
     def _values(self) -> dict[str, Any]:
@@ -71,9 +70,14 @@ class Study:
 
 
 def need_none(folder: Path) -> None:
-    """Raise `UserError` where there is a study already: answers belong to one."""
+    """Raise `UserError` where there is something: answers belong to one study.
+
+    The pictures of one that was not finished are nothing.
+    """
     if (folder / NAME).exists():
         raise UserError(f"{folder} holds a study already; name another --out")
+    if folder.is_dir() and {x.name for x in folder.iterdir()} - {PICTURES}:
+        raise UserError(f"{folder} holds other files; name another --out")
 
 
 def read(folder: Path) -> Study:

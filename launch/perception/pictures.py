@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+from tqdm import tqdm
 
 from colorflax import color
 from colorflax.coloring import joined
@@ -65,7 +66,7 @@ def show(
     """Colours each photograph in every way, and writes all of them.
 
     Each is coloured at its own size, as `colorize` does, and shrunk afterwards. The
-    last system is `CONTROL`: lightness of its own, colours of the next photograph.
+    last system is `CONTROL`: its own lightness, the next photograph's colours.
 
     Args:
         photos: what to show.
@@ -74,11 +75,13 @@ def show(
         folder: where to.
     """
     found = []
-    for photo, next_one in zip(photos, [*photos[1:], photos[0]], strict=True):
+    pairs = zip(photos, [*photos[1:], photos[0]], strict=True)
+    for photo, next_one in tqdm(pairs, "photographs", len(photos), leave=False):
         image = photo.open()
         pictures = [image, *(made(image) for made in colorizers.values())]
-        pictures.append(_lent(image, next_one.open()))
-        names = [_write(x, side, folder) for x in pictures]
+        small = [_shrunk(x, side) for x in pictures]
+        small.append(_lent(small[0], next_one.open(2 * side)))
+        names = [_write(x, folder) for x in small]
         name = Path(photo.read().name).name
         found.append(Shown(name, photo.sha256, names[0], names[1:]))
     return found
@@ -91,9 +94,15 @@ def _lent(image: Image.Image, other: Image.Image) -> Image.Image:
     return Image.fromarray(np.asarray(joined(L, ab))[0])
 
 
-def _write(picture: Image.Image, side: int, folder: Path) -> str:
+def _shrunk(picture: Image.Image, side: int) -> Image.Image:
+    """With `side` px on its longest side, and 1 at least on the other."""
+    w, h = (max(1, round(side * x / max(picture.size))) for x in picture.size)
+    return picture.resize((w, h), Image.Resampling.BICUBIC)
+
+
+def _write(picture: Image.Image, folder: Path) -> str:
     buffer = io.BytesIO()
-    ImageOps.contain(picture, (side, side)).save(buffer, "PNG")
+    picture.save(buffer, "PNG")
     name = f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.png"
     files.write(folder / name, buffer.getvalue())
     return name

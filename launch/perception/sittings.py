@@ -33,16 +33,32 @@ def plan(photos: int, systems: int, sittings: int, seed: int) -> list[list[Pair]
     assert photos % systems == 0, (photos, systems)
     rng = np.random.default_rng(seed)
     group = rng.permutation(photos) % systems
-    found = []
-    for n in range(sittings):
-        system = (group + n) % systems
-        pairs = []
-        for s in range(systems):
-            shown = np.flatnonzero(system == s)
-            left = rng.permutation(len(shown)) < (len(shown) + n % 2) // 2
-            pairs += [
-                Pair(int(photo), s, bool(side))
-                for photo, side in zip(shown, left, strict=True)
-            ]
-        found.append([pairs[i] for i in rng.permutation(photos)])
-    return found
+    return [
+        _dealt((group + n) % systems, systems, n // systems % 2, rng)
+        for n in range(sittings)
+    ]
+
+
+def practice(pairs: int, systems: int, seed: int) -> list[Pair]:
+    """As many pairs of other photographs, in order, the same for everybody."""
+    rng = np.random.default_rng(seed)
+    return _dealt(np.arange(pairs) % systems, systems, 0, rng)
+
+
+def _dealt(
+    system: np.ndarray, systems: int, odd: int, rng: np.random.Generator
+) -> list[Pair]:
+    """Photographs, of which each has its system, on sides and in an order by chance.
+
+    Args:
+        system: of each photograph.
+        systems: how many there are.
+        odd: 1 where the odd one of a system is on the left.
+        rng: for both.
+    """
+    pairs = []
+    for s in range(systems):
+        shown = np.flatnonzero(system == s)
+        left = rng.permutation(len(shown)) < (len(shown) + odd) // 2
+        pairs += [Pair(int(n), s, bool(x)) for n, x in zip(shown, left, strict=True)]
+    return [pairs[i] for i in rng.permutation(len(pairs))]

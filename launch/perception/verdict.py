@@ -63,7 +63,7 @@ def _one(path: Path, study: Study) -> Answers:
         planned = [tuple(pair) for pair in study.sittings[sitting]]
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError, IndexError):
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
         raise UserError(f"{path} holds no answers; leave it out") from None
     if whose != study.id:
         raise UserError(f"{path} answers another study; leave it out")
@@ -78,10 +78,18 @@ def _one(path: Path, study: Study) -> Answers:
     return Answers(str(person), table)
 
 
-def rates(
-    answers: Sequence[Answers], resamples: int, seed: int
-) -> tuple[list[Rate], list[Rate]]:
-    """Of each system, and of each the difference to the first.
+class Verdict(NamedTuple):
+    """Of one system: how often it fooled, and how much more often than the first."""
+
+    system: str
+    fooled: Rate
+    more: Rate
+
+
+def judge(
+    systems: Sequence[str], answers: Sequence[Answers], resamples: int, seed: int
+) -> list[Verdict]:
+    """The verdict on each system.
 
     People and photographs are both drawn anew for the intervals (Owen, Annals of
     Applied Statistics 2007), for a system that fools one person with one photograph is
@@ -95,34 +103,29 @@ def rates(
     )
 
     def of(values: np.ndarray) -> np.ndarray:
-        """Sums over people and photographs of each resample, the whole of it first."""
+        """Sums over people and photographs, and of each resample."""
         weighted = np.einsum("rp,psn,rn->rs", drawn, values, shown, optimize=True)
         return np.concatenate([values.sum((0, 2))[None], weighted])
 
     asked = ~np.isnan(table)
     sums = np.stack([of(np.nan_to_num(table)), of(asked.astype(float))], axis=-1)
-    share = bootstrap.ratio(sums)
-    counts = asked.sum((0, 2))
-    return (
-        [_rate(x, n) for x, n in zip(share.T, counts, strict=True)],
-        [_rate(x - share.T[0], n) for x, n in zip(share.T, counts, strict=True)],
-    )
+    shares = bootstrap.ratio(sums).T
+    return [
+        Verdict(system, _rate(x, n), _rate(x - shares[0], n))
+        for system, x, n in zip(systems, shares, asked.sum((0, 2)), strict=True)
+    ]
 
 
 def _rate(values: np.ndarray, pairs: int) -> Rate:
     return Rate(float(values[0]), *bootstrap.interval(values[1:]), int(pairs))
 
 
-def text(study: Study, answers: Sequence[Answers], resamples: int, seed: int) -> str:
-    """The table: systems, the differences between them, and what chance would give."""
-    found, less = rates(answers, resamples, seed)
-    people, pairs = len(answers), sum(rate.pairs for rate in found)
-    over = "people and photographs" if people > 1 else "photographs; of one person only"
-    rows = [(name, rate, "") for name, rate in zip(study.systems, found, strict=True)]
-    rows += [
-        (f"{name} - {study.systems[0]}", rate, "+")
-        for name, rate in [*zip(study.systems, less, strict=True)][1:-1]
-    ]
+def text(study: Study, verdicts: Sequence[Verdict], people: int, resamples: int) -> str:
+    """The table: systems, what they differ by, and what chance would give."""
+    first, *others, _ = verdicts
+    rows = [(x.system, x.fooled, "") for x in verdicts]
+    rows += [(f"{x.system} - {first.system}", x.more, "+") for x in others]
+    pairs = sum(x.fooled.pairs for x in verdicts)
     wide = 2 + max(len(name) for name, *_ in [("taken for the true colours",), *rows])
     lines = [
         f"{people} {'people' if people > 1 else 'person'}, {pairs} pairs, "
@@ -134,34 +137,36 @@ def text(study: Study, answers: Sequence[Answers], resamples: int, seed: int) ->
         value = f"{rate.value:{sign}.1%}"
         lines.append(f"{name:<{wide}}{value:>8}{between:>20}{rate.pairs:>8}")
     lines.append(f"{'where nobody can tell':<{wide}}{0.5:>8.1%}")
+    over = "people and photographs" if people > 1 else "photographs; of one person only"
     lines.append(f"Intervals: bootstrap over {over}, {resamples} resamples")
     return "\n".join(lines)
 
 
 def record(
-    study: Study, answers: Sequence[Answers], resamples: int, seed: int
+    study: Study, verdicts: Sequence[Verdict], answers: Sequence[Answers]
 ) -> dict[str, Any]:
     """The same for other programs, and how often each photograph fooled somebody."""
-    found, less = rates(answers, resamples, seed)
     table = np.stack([one.fooled for one in answers])
     asked, fooled = (~np.isnan(table)).sum(0), np.nansum(table, 0)
-    names = [shown.name for shown in study.photos]
     return {
         "study": study.id,
         "about": dict(study.about),
         "people": len(answers),
-        "resamples": resamples,
-        "seed": seed,
         "systems": {
-            name: {
-                "fooled": found[s]._asdict(),
-                "less_the_first": less[s]._asdict(),
-                "photographs": {
-                    photo: {"asked": int(n), "fooled": int(m)}
-                    for photo, n, m in zip(names, asked[s], fooled[s], strict=True)
-                },
+            x.system: {
+                "fooled": x.fooled._asdict(),
+                "more_than_the_first": x.more._asdict(),
+                "photographs": [
+                    {
+                        "name": shown.name,
+                        "sha256": shown.sha256,
+                        "asked": int(asked[s, n]),
+                        "fooled": int(fooled[s, n]),
+                    }
+                    for n, shown in enumerate(study.photos)
+                ],
             }
-            for s, name in enumerate(study.systems)
+            for s, x in enumerate(verdicts)
         },
     }
 
@@ -175,7 +180,7 @@ def files_of(names: Sequence[str]) -> list[Path]:
     found = []
     for name in names:
         path = files.local(name)
-        found += sorted(path.glob("*.json")) if path.is_dir() else [path]
+        found += sorted(path.glob("answers-*.json")) if path.is_dir() else [path]
     if not found:
         raise UserError(f"no answers in {', '.join(names)}")
     return found
