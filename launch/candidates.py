@@ -40,6 +40,8 @@ def find(settings: config.Data, photos: str | None, names: str) -> Photographs:
             f"the photographs of the run are not here ({error}); name some, for "
             "example --photos=folder:DIR"
         ) from None
+    if names == "*":  # of records that are packed, names are read with all the rest
+        return found
     files = [Path(photo.read().name).name for photo in found]
     fit = [i for i, x in enumerate(files) if fnmatch.fnmatchcase(x, names)]
     if not fit:
