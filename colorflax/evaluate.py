@@ -173,15 +173,9 @@ def _own(saved: checkpoint.Saved | None) -> library.Division | None:
 
 
 def _found(settings: config.Config, own: library.Division | None) -> library.Division:
-    try:
+    if _DATA["source"].value or own is not None:
         return library.find(settings.data)
-    except UserError as error:
-        if _DATA["source"].value or own is not None:
-            raise
-        raise UserError(
-            f"the photographs of the run are not here ({error}); name some, for "
-            "example --config.data.source=folder:DIR"
-        ) from None
+    return library.find_again(settings.data, "--config.data.source")
 
 
 def _trained_on(own: library.Division | None, result: contest.Result) -> int | None:

@@ -24,22 +24,16 @@ def find(settings: config.Data, photos: str | None, names: str) -> Photographs:
     Raises:
         UserError: there are none.
     """
-    if photos is not None:
+    settings = dataclasses.replace(settings, labels="none")
+    if photos is None:
+        found = library.find_again(settings, "--photos").validation
+    else:
         rules.check_source(photos, "--photos")
         settings = dataclasses.replace(
             settings, source=photos, train_split="train", validation_split="",
-            validation_percent=0.0,
+            validation_percent=0.0, max_bad_percent=100.0,
         )  # fmt: skip
-    settings = dataclasses.replace(settings, labels="none")
-    try:
         found = library.find(settings).validation
-    except UserError as error:
-        if photos is not None:
-            raise
-        raise UserError(
-            f"the photographs of the run are not here ({error}); name some, for "
-            "example --photos=folder:DIR"
-        ) from None
     if names == "*":  # of records that are packed, names are read with all the rest
         return found
     files = [Path(photo.read().name).name for photo in found]

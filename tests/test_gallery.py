@@ -48,6 +48,21 @@ def test_drawn_by_a_seed_or_the_worst(vivid: Path, photos: str, tmp_path: Path) 
     assert _errors(other).keys() != drawn.keys()
 
 
+def test_a_broken_file_is_named_and_left_out(
+    vivid: Path, photos: str, tmp_path: Path
+) -> None:
+    """However few the others are: there is no config here to allow it in."""
+    (tmp_path / "good.png").write_bytes((Path(photos) / "0.png").read_bytes())
+    (tmp_path / "broken.jpg").write_text("no picture")
+    done = commands.run(
+        "launch.gallery", f"--checkpoint={vivid}", f"--photos=folder:{tmp_path}",
+        f"--out={tmp_path / 'sheet.jpg'}", env=runs.ENV,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1, row by row" in done.stdout
+    assert f"{tmp_path / 'broken.jpg'}: not a picture" in done.stderr
+
+
 def test_grey_coloured_and_truth(vivid: Path, tmp_path: Path) -> None:
     """Side by side, one photograph in a row."""
     rgb = np.random.default_rng(0).integers(0, 256, (3, 4, 3), np.uint8)

@@ -70,6 +70,21 @@ class _Whole:
         return self.photographs[part.start : part.stop]
 
 
+def find_again(settings: config.Data, flag: str) -> Division:
+    """As `find`, of a run that was trained somewhere; `flag` names other photographs.
+
+    Raises:
+        UserError: they are not here; or as `find`.
+    """
+    try:
+        return find(settings)
+    except UserError as error:
+        raise UserError(
+            f"the photographs of the run are not here ({error}); name some, for "
+            f"example {flag}=folder:DIR"
+        ) from None
+
+
 def find(settings: config.Data) -> Division:
     """Both sides of the config's source.
 
