@@ -9,6 +9,8 @@ import av
 import numpy as np
 from scipy import ndimage
 
+from colorflax import footage
+
 
 def make(
     path: Path,
@@ -135,3 +137,16 @@ def told(path: Path, source: Path) -> Path:
                 packet.stream = copies[streams.index(packet.stream)]
                 out.mux(packet)
     return path
+
+
+def join(
+    film: footage.Film, frames: Sequence[footage.Frame], target: Path, cut: int
+) -> None:
+    """Two pieces, the first of `cut` frames, become a film."""
+    pieces = []
+    for i, part in enumerate((frames[:cut], frames[cut:])):
+        pieces.append(target.with_name(f"{i}.nut"))
+        with footage.Reel(pieces[-1], film, quality=1) as reel:
+            for frame in part:
+                reel.add(frame)
+    footage.join(pieces, film, target, "said")

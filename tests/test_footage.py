@@ -4,7 +4,6 @@ import dataclasses
 import struct
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -14,7 +13,7 @@ import pytest
 
 from colorflax import footage
 from colorflax.errors import UserError
-from colorflax.footage import Frame, Parts, reel, tracks
+from colorflax.footage import Frame
 
 _TIMES = [2400, 3401, 4402, 4900, 7405, 8406]  # of a film whose rate varies
 _BASE = Fraction(1, 24000)
@@ -24,16 +23,6 @@ def _patches() -> np.ndarray:
     """Sixteen colours in squares of 16 px."""
     colours = np.random.default_rng(3).integers(0, 256, (4, 4, 3), np.uint8)
     return colours.repeat(16, axis=0).repeat(16, axis=1)
-
-
-def _join(film: footage.Film, frames: list[Frame], target: Path, cut: int) -> None:
-    pieces = []
-    for i, part in enumerate((frames[:cut], frames[cut:])):
-        pieces.append(target.with_name(f"{i}.nut"))
-        with footage.Reel(pieces[-1], film, quality=1) as reel:
-            for frame in part:
-                reel.add(frame)
-    footage.join(pieces, film, target, "said")
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
@@ -48,7 +37,7 @@ def test_pieces_become_a_film_with_the_sound_that_was_there(
     film = footage.look(source)
     frames = list(footage.frames(film))
     target = tmp_path / f"target{suffix}"
-    _join(film, frames, target, cut=4)
+    films.join(film, frames, target, cut=4)
     tick = Fraction(1, 1000) if suffix == ".mkv" else Fraction(1, 24000)
     expected = films.times(source)
     assert [round(24000 * x) for x in expected] == _TIMES
@@ -76,71 +65,6 @@ def test_pieces_become_a_film_with_the_sound_that_was_there(
                 assert abs(difference[inner]).max() <= 5
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
-def test_languages_chapters_and_subtitles_come_along(
-    tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    plain = films.make(tmp_path / "plain.mp4", films.grainy(24), sound="aac")
-    source = films.told(tmp_path / "source.mkv", plain)
-    film = footage.look(source)
-    target = tmp_path / f"target{suffix}"
-    _join(film, list(footage.frames(film)), target, cut=1)
-    with av.open(str(target)) as container:
-        [sound] = container.streams.audio
-        assert sound.metadata["language"] == "ger"
-        assert "Stereo" in (sound.metadata.get("title"), sound.metadata.get("name"))
-        assert container.streams.video[0].metadata["language"] == "jpn"
-        chapters = [
-            (x["start"] * x["time_base"], x["end"] * x["time_base"], x["metadata"])
-            for x in container.chapters()
-        ]
-        wanted = [(0, Fraction(1, 10)), (Fraction(1, 10), Fraction(1, 5))]
-        for (start, end, names), times, title in zip(
-            chapters, wanted, ("One", "Two"), strict=True
-        ):
-            assert names["title"] == title
-            assert abs(start - times[0]) < 0.06  # where sound begins before 0
-            assert abs(end - times[1]) < 0.06
-        held = [s for s in container.streams.subtitles if s.codec_context]
-        said = [x for x in container.demux(*held) if x.size] if held else []
-    texts = [record.getMessage() for record in caplog.records]
-    if suffix == ".mkv":
-        assert [s.metadata["language"] for s in held] == ["dut"]
-        # The second begins before the first, which is long, has ended.
-        assert [bytes(x) for x in said] == [b"Goedendag", b"Tot ziens"]
-        times = [x.pts * x.time_base for x in said]
-        assert times == pytest.approx([0.1, 0.5], abs=0.06)
-        assert not texts
-    else:
-        said = f"{source}: its subtitles (srt) cannot be kept in {suffix}"
-        assert texts == [f"{said}; --container=mkv holds most"]
-
-
-def test_subtitles_of_a_kind_that_nobody_knows_are_told(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """As Teletext of European broadcasts, which FFmpeg has no decoder for."""
-    strange = SimpleNamespace(index=3, codec_context=None)
-    source = SimpleNamespace(streams=SimpleNamespace(audio=[], subtitles=[strange]))
-    assert tracks.lay(source, None, Path("a.ts"), ".mp4") == {}
-    [record] = caplog.records
-    said = "a.ts: its subtitles (of an unknown kind) cannot be kept in .mp4"
-    assert record.getMessage() == said
-
-
-def test_chapters_are_counted_from_the_beginning_and_lie_in_the_film(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    base = Fraction(1, 10)
-    given = [(-20, -10), (-5, 5), (5, 8), (8, 7), (6 * 10**18, 7 * 10**18)]
-    chapters = [{"start": a, "end": b, "time_base": base, "id": a} for a, b in given]
-    source = SimpleNamespace(chapters=lambda: chapters)
-    kept = list(reel._chapters(source, Fraction(-1, 2), Path("a.nut")))
-    assert [(x["start"], x["end"], x["id"]) for x in kept] == [(0, 10, -5), (10, 13, 5)]
-    told = [record.getMessage() for record in caplog.records]
-    assert told == ["a.nut: a chapter that lies outside of it is left out"] * 3
-
-
 def test_frames_from_the_middle_are_those_of_the_whole(tmp_path: Path) -> None:
     source = films.make(tmp_path / "a.mkv", films.grainy(9), crf="5")
     film = footage.look(source)
@@ -158,7 +82,7 @@ def test_odd_sides_are_made_even(tmp_path: Path) -> None:
     frames = [Frame(i, i, x) for i, x in enumerate(films.grainy(2, 47, 65))]
     source = films.make(tmp_path / "a.mkv", [frame.pixels for frame in frames])
     target = tmp_path / "b.mkv"
-    _join(footage.look(source), frames, target, cut=1)
+    films.join(footage.look(source), frames, target, cut=1)
     for picture, frame in zip(films.pictures(target), frames, strict=True):
         assert picture.shape == (48, 66, 3)
         assert abs(picture[:47, :65].astype(int) - frame.pixels).mean() < 2
@@ -232,7 +156,7 @@ def test_one_film_behind_another_is_shown_after_it(tmp_path: Path) -> None:
     assert len(frames) >= 94
     assert 0.03 < steps.min() <= steps.max() < 0.13  # 0.04, and a frame lost between
     target = tmp_path / "target.mkv"
-    _join(film, frames, target, cut=60)
+    films.join(film, frames, target, cut=60)
     assert len(films.packets(target)[1]) == len(films.packets(two)[1])
     assert len(films.times(target)) == len(frames)
 
@@ -245,7 +169,7 @@ def test_a_film_that_begins_before_0_stays_beside_its_sound(tmp_path: Path) -> N
     frames = [f._replace(time=f.time - lag) for f in footage.frames(whole)]
     film = dataclasses.replace(whole, start=-lag)
     target = tmp_path / "b.mkv"
-    _join(film, frames, target, cut=3)
+    films.join(film, frames, target, cut=3)
     begin, _ = films.packets(target)
     wanted = [frame.time * film.time_base for frame in frames]
     for time, expected in zip(films.times(target), wanted, strict=True):
@@ -255,7 +179,7 @@ def test_a_film_that_begins_before_0_stays_beside_its_sound(tmp_path: Path) -> N
 def test_a_name_with_a_colon_is_no_address(tmp_path: Path) -> None:
     source = films.make(tmp_path / "12:30.mkv", films.grainy(12))
     film = footage.look(source)
-    _join(film, list(footage.frames(film)), tmp_path / "a:b.mkv", cut=1)
+    films.join(film, list(footage.frames(film)), tmp_path / "a:b.mkv", cut=1)
     assert len(films.pictures(tmp_path / "a:b.mkv")) == 12
     assert footage.look(tmp_path / "a:b.mkv").rate == film.rate == 24
 
@@ -288,58 +212,3 @@ def test_sound_alone_is_no_film(tmp_path: Path) -> None:
         container.mux(audio.encode(tone))
     with pytest.raises(UserError, match="no moving pictures"):
         footage.look(tmp_path / "a.mka")
-
-
-@pytest.mark.parametrize(
-    ("name", "sound", "suffix"),
-    [
-        ("a.avi", "wmav2", ".mkv"),
-        ("a.avi", "wmav2", ".mov"),
-        ("a.mkv", "flac", ".mov"),
-        ("a.mkv", "pcm_s16le", ".mp4"),
-    ],
-)
-def test_sound_that_a_container_does_not_take_is_kept_without_loss(
-    tmp_path: Path, name: str, sound: str, suffix: str
-) -> None:
-    source = films.make(tmp_path / name, films.grainy(2), sound=sound)
-    film = footage.look(source)
-    target = tmp_path / f"b{suffix}"
-    _join(film, list(footage.frames(film)), target, cut=1)
-    before, after = films.sound(source), films.sound(target)
-    assert len(before) > 40_000
-    assert len(before) == len(after)
-    assert abs(before - after).max() <= 1 / 32768
-
-
-def _piece(parts: Parts, end: int) -> None:
-    parts.begun.write_bytes(b"%d" % end)
-    parts.add(end, {"a": np.arange(end)})
-
-
-def test_what_is_done_stays_done(tmp_path: Path) -> None:
-    parts = Parts(tmp_path / "parts")
-    assert (parts.end, parts.pieces, parts.memory()) == (0, [], {})
-    _piece(parts, 4)
-    _piece(parts, 7)
-    parts.begun.write_bytes(b"cut off by the death of a process")
-    again = Parts(tmp_path / "parts")
-    assert again.end == 7
-    assert [piece.read_bytes() for piece in again.pieces] == [b"4", b"7"]
-    np.testing.assert_array_equal(again.memory()["a"], np.arange(7))
-    (memory,) = (tmp_path / "parts").glob("*.npz")
-    memory.write_bytes(b"")  # as a power cut leaves it
-    assert Parts(tmp_path / "parts").end == 0
-    again.remove()
-    assert not (tmp_path / "parts").exists()
-
-
-def test_what_follows_a_gap_is_made_again(tmp_path: Path) -> None:
-    parts = Parts(tmp_path / "parts")
-    for end in (2, 4, 6):
-        _piece(parts, end)
-    parts.pieces[1].unlink()
-    parts = Parts(tmp_path / "parts")
-    assert parts.end == 0  # nobody could go on from 2
-    _piece(parts, 3)
-    assert Parts(tmp_path / "parts").end == 3

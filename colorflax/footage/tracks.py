@@ -34,17 +34,19 @@ def lay(source: Any, out: Any, path: Path, kind: str) -> dict[int, Track]:
         path: of `source`, for messages.
         kind: suffix of `out`.
     """
-    found = {stream.index: _sound(out, stream, kind) for stream in source.streams.audio}
-    for stream in source.streams.subtitles:
-        codec = stream.codec_context and stream.codec_context.name
-        if codec:  # of some nobody can say what they are
-            with contextlib.suppress(ValueError):  # not in such files
-                found[stream.index] = _Subtitles(_copy(out, stream))
-                continue
-        what = f"subtitles ({codec or 'of an unknown kind'}) cannot be kept in {kind}"
-        if codec and kind != ".mkv":
-            what = f"{what}; --container=mkv holds most"
-        _log.warning("%s: its %s", shown(path), what)
+    found: dict[int, Track] = {}
+    for stream in (*source.streams.audio, *source.streams.subtitles):
+        what = "sound" if stream.type == "audio" else "subtitles"
+        if not stream.codec_context:
+            problem = f"{what} of an unknown kind cannot be kept"
+        elif made := _track(out, stream, kind):
+            found[stream.index] = made
+            continue
+        else:
+            problem = f"{what} ({stream.codec_context.name}) cannot be kept in {kind}"
+            if kind != ".mkv":
+                problem = f"{problem}; --container=mkv holds most"
+        _log.warning("%s: its %s", shown(path), problem)
     return found
 
 
@@ -61,17 +63,18 @@ def name_alike(new: Any, old: Any) -> None:
             new.metadata[name] = text
 
 
-def _sound(out: Any, stream: Any, kind: str) -> Track:
-    """As it was where `out` holds that, and else encoded anew, without loss."""
-    name = stream.codec_context.name
+def _track(out: Any, stream: Any, kind: str) -> Track | None:
+    """As it was where `out` holds that; else sound is encoded anew, without loss."""
+    sound, name = stream.type == "audio", stream.codec_context.name
     # These are taken for possible until the file is begun.
     refused = (kind == ".mov" and name in ("flac", "libopus", "opus")) or (
         kind == ".mp4" and name.startswith("pcm_")
     )
     if not refused:
         with contextlib.suppress(ValueError):  # not in such files
-            return _Copied(_copy(out, stream))
-    return _Encoded(out, stream, kind)
+            copy = _copy(out, stream)
+            return _Copied(copy) if sound else _Subtitles(copy)
+    return _Encoded(out, stream, kind) if sound else None
 
 
 def _copy(out: Any, stream: Any) -> Any:
