@@ -136,6 +136,7 @@ def test_a_killed_command_goes_on(
     target, before = cinema.colour(film, studio, _showing(tmp_path / "killed"))
     assert not before
     assert len(rest.pictures) == 10 - at // 3 * 3
+    np.testing.assert_array_equal(films.pictures(target), films.pictures(straight))
     assert target.read_bytes() == straight.read_bytes()
 
 
