@@ -39,6 +39,12 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
 
 
+def need_no_arguments(argv: Sequence[str]) -> None:
+    """Raise `UserError` unless there is nothing but flags."""
+    if len(argv) > 1:
+        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+
+
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
     """Import libraries while nobody looks for garbage, as what they leave is none.

@@ -68,8 +68,7 @@ _DATA = {
 
 def main(argv: Sequence[str]) -> None:
     """Judge, print the table, and write it down where that was asked for."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    cli.need_no_arguments(argv)
     network = _MODEL.value == "network"
     if network and not _CHECKPOINT.value:
         raise UserError("name a checkpoint, --checkpoint=RUN, or --model=grey")

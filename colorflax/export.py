@@ -10,7 +10,6 @@ from absl import flags
 
 from colorflax import cli, exported
 from colorflax.disk import files
-from colorflax.errors import UserError
 from colorflax.pretrained import shipped
 
 _CHECKPOINT = flags.DEFINE_multi_string(
@@ -37,8 +36,7 @@ _GAIN = flags.DEFINE_float(
 
 def main(argv: Sequence[str]) -> None:
     """Write every format, and print how large and how true it is."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    cli.need_no_arguments(argv)
     out = files.local(_OUT.value)
     each = [shipped.load(name) for name in _CHECKPOINT.value]
     saved = exported.mean(each)

@@ -53,8 +53,7 @@ _PATIENCE = flags.DEFINE_integer(
 
 def main(argv: Sequence[str]) -> None:
     """Train, then say how well it went and what to do next."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    cli.need_no_arguments(argv)
     if _CONFIG.value is None:
         raise UserError("name a config, for example --config=configs/fusion.py")
     name = config_flags.get_config_filename(flags.FLAGS["config"])

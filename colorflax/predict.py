@@ -178,8 +178,7 @@ def load(
     path: str | Path | None, size: int | None = None, edges: bool = True
 ) -> Colorizer:
     """As `colorflax.load`."""
-    named = None if path is None else str(Path(path).expanduser())
-    return Colorizer(shipped.load(named), size, edges)
+    return Colorizer(shipped.load(path), size, edges)
 
 
 def built(saved: checkpoint.Saved, settings: config.Config) -> Coloring:

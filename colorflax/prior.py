@@ -45,8 +45,7 @@ _GREY = 10.0  # ab units; bins whose centre is no farther from grey are near-gre
 
 def main(argv: Sequence[str]) -> None:
     """Count, save, and say what is common and what is rare."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    cli.need_no_arguments(argv)
     if not _SOURCE.value:
         raise UserError("name photographs, for example --source=folder:photos")
     settings = _settings()

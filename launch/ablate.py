@@ -47,8 +47,7 @@ _IMAGES_PER_S = flags.DEFINE_float(
 
 def main(argv: Sequence[str]) -> None:
     """Train, judge, and write the table."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    cli.need_no_arguments(argv)
     if _CONFIG.value is None:
         raise UserError("name an ablation, --config=configs/ablation.py")
     chosen = plan.parse(_CONFIG.value)

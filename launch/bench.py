@@ -1,7 +1,7 @@
 """Measure this machine: `python -m launch.bench color gamut`.
 
-Each benchmark but `edges`, `hints`, `reference` and `video` times ours and another's in
-turn, in one process, and prints medians.
+Each benchmark but `edges`, `hints`, `platforms`, `reference` and `video` times ours and
+another's in turn, in one process, and prints medians.
 """
 
 from collections.abc import Callable, Sequence

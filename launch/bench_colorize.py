@@ -12,7 +12,6 @@ several sizes; and how far the luminance of the outputs is from the photographs'
 """
 
 import importlib.util
-import itertools
 import statistics
 import subprocess
 import sys
@@ -22,19 +21,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from absl import flags
 from PIL import Image
 
 from colorflax import checkpoint, config, predict
 from colorflax.control.order import Wish
-from colorflax.data import photographs
-from colorflax.data.photographs import Photograph, Photographs
+from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
 from colorflax.predict import Colorizer
 from colorflax.training import assemble, steps
 from colorflax.workshop.studio import Studio
 from configs import zhang
 from launch import torch_colorize
+from launch.pictures import few, photos
 from launch.timing import interleave, report
 
 _LARGE = 4000, 3000  # px
@@ -49,15 +47,13 @@ def bench_colorize(rounds: int) -> None:
         raise UserError(
             "the colorize benchmark compares with PyTorch: pip install torch"
         )
-    folder = flags.FLAGS["photos"].value
-    photos = photographs.folder(Path(folder)) if folder else photographs.builtin()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         large = root / "large.jpg"
-        photos[0].open().resize(_LARGE, Image.Resampling.LANCZOS).save(
+        photos()[0].open().resize(_LARGE, Image.Resampling.LANCZOS).save(
             large, quality=95
         )
-        many = _folder(photos, root / "many")
+        many = _folder(few(), root / "many")
         for name, run in (("zhang", _untrained(root / "run")), ("default", None)):
             colorizer = predict.load(run)
             studio = Studio(colorizer, Wish(format="jpg"))
@@ -70,7 +66,7 @@ def bench_colorize(rounds: int) -> None:
                 f"{many / took:.2f} photographs/s",
                 flush=True,
             )
-        _compare(colorizer, photos)
+        _compare(colorizer, few())
 
 
 def _time(name: str, studio: Studio, large: Path, rounds: int) -> None:
@@ -115,25 +111,21 @@ def _command(run: Path | None, out: Path, name: Path) -> float:
 def _folder(photos: Photographs, root: Path) -> int:
     """Photographs of several sizes; how many."""
     root.mkdir()
-    for i, photo in enumerate(some := _some(photos)):
+    for i, photo in enumerate(photos):
         image = photo.open()
         scale = _SIDES[i % len(_SIDES)] / max(image.size)
         w, h = (max(1, round(side * scale)) for side in image.size)
         image.resize((w, h), Image.Resampling.LANCZOS).save(
             root / f"{i}.jpg", quality=95
         )
-    return len(some)
-
-
-def _some(photos: Photographs) -> list[Photograph]:
-    return list(itertools.islice(photos, flags.FLAGS["most"].value))
+    return len(photos)
 
 
 def _compare(colorizer: Colorizer, photos: Photographs) -> None:
     """How far L of photographs is, at most, from L of what they become in 8 bits."""
     most, pixels = _COMPARED
     worst = []
-    for photo in _some(photos)[: int(most)]:
+    for photo in photos[: int(most)]:
         image = photo.open()
         scale = max(1.0, (image.width * image.height / pixels) ** 0.5)
         rgb = np.asarray(image.resize([round(x / scale) for x in image.size]))

@@ -25,18 +25,14 @@ from absl import flags
 from PIL import Image
 
 from colorflax import config
-from colorflax.data import packed, photographs, pipeline
+from colorflax.data import packed, pipeline
 from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
 from colorflax.training import steps
 from colorflax.training.tasks import Colorization
 from configs import fusion
+from launch import pictures
 
-_PHOTOS = flags.DEFINE_string(
-    "photos",
-    None,
-    "colorize, data, edges, hints, platforms: a folder; else built-in photographs",
-)
 _RECORDS = flags.DEFINE_string(
     "records", None, "data: the same photographs as colorflax.prepare packed them"
 )
@@ -53,10 +49,7 @@ Contestant = Callable[[], Iterator[Any]]
 
 def bench_data(rounds: int) -> None:
     """Photographs per second, and the share of time that training waits."""
-    if _PHOTOS.value:
-        photos = photographs.folder(Path(_PHOTOS.value))
-    else:
-        photos = photographs.builtin()
+    photos = pictures.photos()
     records = packed.find(Path(_RECORDS.value)) if _RECORDS.value else None
     print(f"{_kinds(photos)}; batches of {_BATCH}")
     if records is not None:

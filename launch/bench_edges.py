@@ -6,39 +6,28 @@ The true ab of photographs is averaged over squares of 4, 8 and 16 pixels, as a
 network would, and enlarged again: PSNR of ab to the truth, the mean over photographs.
 """
 
-import itertools
-from pathlib import Path
-
 import numpy as np
-from absl import flags
 from jaxtyping import Float
 from PIL import Image
 
 from colorflax import color
-from colorflax.data import photographs
+from colorflax.metrics.photograph import AB_PEAK
 from colorflax.painting import guided
+from launch.pictures import shrunk
 
-_MOST = flags.DEFINE_integer(
-    "most", 100, "colorize, edges, hints, platforms: photographs at most", 1
-)
 _SIDE = 1024  # px, to which the long side of larger ones is shrunk
 _FACTORS = (4, 8, 16)
-_PEAK = 255.0  # of ab, as metrics.ab_psnr has it
 
 
 def bench_edges(rounds: int) -> None:
     """PSNR of ab made small and enlarged in three ways."""
     del rounds  # nothing is timed
-    folder = flags.FLAGS["photos"].value
-    photos = photographs.folder(Path(folder)) if folder else photographs.builtin()
     found: dict[int, list[tuple[float, ...]]] = {factor: [] for factor in _FACTORS}
-    for photo in itertools.islice(photos, _MOST.value):
-        image = photo.open(2 * _SIDE)
-        image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-        w, h = (side // 16 * 16 for side in image.size)
+    for rgb in shrunk(_SIDE):
+        h, w = (side // 16 * 16 for side in rgb.shape[:2])
         if min(w, h) < 64:
             continue
-        lab = np.asarray(color.rgb_to_lab(np.asarray(image)[:h, :w]))
+        lab = np.asarray(color.rgb_to_lab(rgb[:h, :w]))
         for factor in _FACTORS:
             found[factor].append(_compare(lab, factor))
     print(f"enlarging ab, {len(found[4])} photographs: PSNR in dB")
@@ -59,7 +48,7 @@ def _compare(lab: Float[np.ndarray, "h w 3"], factor: int) -> tuple[float, ...]:
         guided.enlarge(ab, (w, h), L).rows(0, lab[..., 0]),
     )
     return tuple(
-        float(10 * np.log10(_PEAK**2 / np.mean((way - lab[..., 1:]) ** 2)))
+        float(10 * np.log10(AB_PEAK**2 / np.mean((way - lab[..., 1:]) ** 2)))
         for way in ways
     )
 

@@ -19,8 +19,8 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from colorflax.data import photographs
 from colorflax.errors import UserError
+from launch import pictures
 
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", None, "platforms: a run; the one that comes along if not given"
@@ -32,12 +32,10 @@ def bench_platforms(rounds: int) -> None:
     del rounds  # what is compared comes out the same each time
     if (ours := jax.default_backend()) == "cpu":
         raise UserError("the platforms benchmark compares a GPU or TPU with the CPU")
-    folder = flags.FLAGS["photos"].value
-    photos = photographs.folder(Path(folder)) if folder else photographs.builtin()
+    photos = pictures.few()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         (grey := root / "grey").mkdir()
-        photos = photos[: flags.FLAGS["most"].value]
         for i, photo in enumerate(photos):
             photo.open().convert("L").save(grey / f"{i}.png")
         for platform, chosen in ((ours, None), ("cpu", "cpu")):

@@ -139,8 +139,7 @@ def _reached(workdir: Path) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Print a line per kill and a verdict; 1 if anything was lost."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    cli.need_no_arguments(argv)
     config = f"--config=configs/{_NETWORK.value}.py"
     command = [sys.executable, "-m", "colorflax.main", config, *_SMALL]
     folder = Path(tempfile.mkdtemp(prefix="colorflax-drill-"))

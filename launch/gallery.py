@@ -19,7 +19,6 @@ from PIL import Image, ImageOps
 from colorflax import cli, color, config, predict
 from colorflax.data.photographs import Photograph
 from colorflax.disk import files
-from colorflax.errors import UserError
 from colorflax.picture import tint
 from launch import candidates
 
@@ -40,8 +39,7 @@ _GAP = 4
 
 def main(argv: Sequence[str]) -> None:
     """Choose, colour, and put side by side."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}; flags begin with --")
+    cli.need_no_arguments(argv)
     colorizer = predict.load(_CHECKPOINT.value)
     settings = config.parse(colorizer.saved.about["config"]).data
     photos = candidates.find(settings, _PHOTOS.value, _NAMES.value)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from absl import app
 
 from colorflax import cli, config, models, objectives
 from colorflax.features.backbone import WIDTH
@@ -92,8 +91,7 @@ def markdown(rows: list[list[str]], right: set[int]) -> str:
 
 def main(argv: Sequence[str]) -> None:
     """Print the table."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    cli.need_no_arguments(argv)
     print(table())
 
 

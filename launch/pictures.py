@@ -1,6 +1,5 @@
 """Photographs of --photos for a benchmark, and how near a picture comes to one."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,17 +8,33 @@ from absl import flags
 from PIL import Image
 
 from colorflax.data import photographs
+from colorflax.data.photographs import Photographs
 
-_SIDE = 512  # px, to which the long side of larger ones is shrunk
+_PHOTOS = flags.DEFINE_string(
+    "photos", None, "a folder, for what looks at photographs; else built-in ones"
+)
+_MOST = flags.DEFINE_integer(
+    "most", 100, "colorize, edges, hints, platforms, reference, video: photographs at "
+    "most", 1,
+)  # fmt: skip
 
 
-def shrunk() -> Iterator[np.ndarray]:
-    """At most --most of them, uint8 RGB; the built-in ones if none are named."""
-    folder = flags.FLAGS["photos"].value
-    photos = photographs.folder(Path(folder)) if folder else photographs.builtin()
-    for photo in itertools.islice(photos, flags.FLAGS["most"].value):
-        image = photo.open(2 * _SIDE)
-        image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+def photos() -> Photographs:
+    """Those of --photos, all of them; the built-in ones if none are named."""
+    folder = _PHOTOS.value
+    return photographs.folder(Path(folder)) if folder else photographs.builtin()
+
+
+def few() -> Photographs:
+    """At most --most of them."""
+    return photos()[: _MOST.value]
+
+
+def shrunk(side: int = 512) -> Iterator[np.ndarray]:
+    """The few, uint8 RGB; the long side of larger ones becomes `side` px."""
+    for photo in few():
+        image = photo.open(2 * side)
+        image.thumbnail((side, side), Image.Resampling.BOX)
         yield np.asarray(image)
 
 

@@ -7,7 +7,7 @@ bandwidths are the makers' figures and the flags below, to be replaced by one's 
 import dataclasses
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from colorflax import cli
 from launch.networks import Network, markdown
@@ -65,8 +65,7 @@ def table() -> str:
 
 def main(argv: Sequence[str]) -> None:
     """Print the table."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    cli.need_no_arguments(argv)
     print(table())
 
 

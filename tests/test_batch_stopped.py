@@ -85,8 +85,11 @@ def test_stopped_thrice_and_run_again(run: Path, scans: Path, tmp_path: Path) ->
     assert there < len(written) < PICTURES
     for path in written:
         assert read(path).size == (900, 700 + int(path.stem))
-    for begun in (".9.png.abcd_123", ".report.json.abcdefgh"):
+    for begun in (".9.png.0123abcd.colorflax", ".report.json.456789ef.colorflax"):
         (out / begun).write_bytes(b"begun")
+    others = (".9.png.metadata", ".9.png.original", ".9.png.0123abcd")
+    for name in others:
+        (out / name).write_bytes(b"of somebody else")
     last = commands.run("colorflax.colorize", *arguments, env=ENV)
     assert last.returncode == 0, last.stderr
     # At most one was written without being noted.
@@ -100,7 +103,7 @@ def test_stopped_thrice_and_run_again(run: Path, scans: Path, tmp_path: Path) ->
     assert straight.returncode == 0, straight.stderr
     names = {".colorflax.jsonl", *(f"{i}.png" for i in range(PICTURES))}
     assert {p.name for p in whole.iterdir()} == names
-    assert {p.name for p in out.iterdir()} == names | {"report.json"}
+    assert {p.name for p in out.iterdir()} == names | {"report.json", *others}
     for path in whole.glob("*.png"):
         assert path.read_bytes() == (out / path.name).read_bytes()
 

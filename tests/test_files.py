@@ -1,6 +1,8 @@
 """Where the cache is, and that files are written whole or not at all."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +59,20 @@ def umask() -> Iterator[int]:
 def test_permissions_respect_the_umask(tmp_path: Path, umask: int) -> None:
     files.write(tmp_path / "file", b"")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_what_is_left_is_known_from_what_others_call_alike(tmp_path: Path) -> None:
+    killed = "from pathlib import Path\nfrom colorflax.disk import files\n"
+    killed += "files.os.replace = lambda *names: files.os._exit(0)\n"
+    name = "ü" * 126
+    killed += f"files.write(Path({str(tmp_path / name)!r}), b'begun')"
+    subprocess.run([sys.executable, "-c", killed], check=True)
+    [left] = tmp_path.iterdir()
+    (tmp_path / ".a.png.original").write_bytes(b"of somebody else")
+    (tmp_path / ".a.png.01234567.colorflax").mkdir()
+    [(found, begins)] = files.begun(tmp_path)
+    assert found == left
+    assert begins == files.cut(name)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])

@@ -192,10 +192,13 @@ def test_a_checkpoint_removed_while_it_is_read(
     monkeypatch.setattr(reading, "_take", late)
     if not links:
         monkeypatch.setattr(reading.os, "link", none)
+    for name, age in (("reading-killed", 7_200), ("reading-now", 0)):
+        (copy / name / "6").mkdir(parents=True)
+        os.utime(copy / name, (time.time() - age,) * 2)
     saved = checkpoint.load(copy)
     assert saved.step == (best if links else 10 - best)  # of 4 and 6
     assert saved.path == copy / "checkpoints" / str(saved.step)
-    assert not list(copy.glob("reading-*"))
+    assert list(copy.glob("reading-*")) == [copy / "reading-now"]
 
 
 class Heavy(Line):

@@ -2,11 +2,13 @@
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from colorflax.picture import profile
+from colorflax.data.decode import decode
+from colorflax.picture import profile, read
 
 
 def _curve(values: np.ndarray) -> bytes:
@@ -61,3 +63,16 @@ def test_profiles_of_16_bits_agree_with_those_of_8() -> None:
     assert np.abs(ours / 257 - np.asarray(other)[..., 1]).max() <= 1.5
     np.testing.assert_array_equal(profile.to_srgb(swatches, srgb), swatches)
     np.testing.assert_array_equal(profile.to_srgb(swatches, b"no profile"), swatches)
+
+
+def test_the_profile_of_grey_that_says_how_opaque_it_is(tmp_path: Path) -> None:
+    """What is trained with and what is coloured is what LittleCMS makes of grey."""
+    linear = struct.pack(">4sIIH", b"curv", 0, 1, 256)
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    icc = _icc(b"GRAY", {b"kTRC": linear, b"wtpt": white})
+    for mode in ("L", "LA"):
+        path = tmp_path / f"{mode}.png"
+        image = Image.new("L", (4, 4), 64).convert(mode)
+        image.save(path, icc_profile=icc)
+        for pixels in (decode(path), read(path).pixels):
+            assert abs(int(np.asarray(pixels)[0, 0].max()) - 137) <= 1

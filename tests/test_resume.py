@@ -79,6 +79,7 @@ def test_changes_that_are_allowed_are_recorded(copy: Path, photos: str) -> None:
     [
         *(("objective.gain", 1), ("objective.temperature", 1), ("objective.tau", 1)),
         *(("data.size", 1), ("photographs", 1), ("data.flip", 0)),
+        *(("objective.prior", 1), ("data.scale_jitter", 0)),
         *(("objective.rebalance", 0), ("optim.learning_rate", 0)),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 import runs
 from small import Small
 
+import colorflax
 from colorflax import checkpoint
 from colorflax.errors import UserError
 from colorflax.pretrained import shipped
@@ -87,3 +88,6 @@ def test_default_is_the_word_for_ours(
     shutil.copytree(finished / "checkpoints" / "4", tmp_path / "default/checkpoints/4")
     assert shipped.load(None).step == shipped.load("default").step == 6
     assert shipped.load("./default").step == 4
+    assert colorflax.load("default").saved.step == 6
+    for folder in ("./default", Path("default")):
+        assert colorflax.load(folder).saved.step == 4

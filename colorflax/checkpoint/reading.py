@@ -19,6 +19,7 @@ from colorflax.disk import seals
 from colorflax.errors import UserError
 
 _PATIENCE = 20  # looks for one that stays
+_LONG = 3_600  # seconds; reading takes a few
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +85,7 @@ def _held(folder: Path) -> Iterator[Path]:
     """
     with contextlib.ExitStack() as stack:
         place = folder
+        _sweep(folder.parent.parent)
         try:
             # Beside the folder of checkpoints, for a link needs the same disk.
             aside = stack.enter_context(
@@ -98,6 +100,14 @@ def _held(folder: Path) -> Iterator[Path]:
         except OSError:
             pass
         yield place
+
+
+def _sweep(root: Path) -> None:
+    """Remove the second names that readers left who were killed, for they take room."""
+    for left in root.glob("reading-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LONG:
+                shutil.rmtree(left)
 
 
 def _take(held: Path, folder: Path) -> Saved:

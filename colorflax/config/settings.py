@@ -146,7 +146,8 @@ class Train:
     save_every: int  # steps; also after the last one
     keep: int  # newest checkpoints kept, beside the best
     accumulate: int = 1  # pieces that a batch is worked off in, one after another: the
-    # memory of one piece, and one update of the whole batch
+    # memory of one piece, and one update of the whole batch (up to batch norm, which
+    # sees a piece at a time)
     best: str = "mse"  # the number of the evaluation by which the best is meant
 
 

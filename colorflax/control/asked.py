@@ -21,7 +21,7 @@ _SIZE = flags.DEFINE_integer(
 )
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", None, "of a classification: near 0 the likeliest colours, towards 1 "
-    "duller, their mean; that of training if not given",
+    "duller, their mean; that of its config if not given",
 )  # fmt: skip
 _TAU = flags.DEFINE_float(
     "tau", None, "of a classification: 0 the colours it expects, towards 1 livelier; "

@@ -173,19 +173,36 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Any picture as 8-bit RGB; what `decode` does after reading."""
+    """Any picture as 8-bit RGB, on white; what `decode` does after reading."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(to_8_bit(to_16_bit(image)))
-    if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
+    image, alpha = apart(image, profile)
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if alpha is None:
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=alpha)
+    return white
+
+
+def apart(
+    image: Image.Image, profile: bytes | None
+) -> tuple[Image.Image, Image.Image | None]:
+    """An 8-bit picture as grey or RGB in sRGB, and how opaque it is if it says so."""
+    if image.mode == "La":
+        image = image.convert("LA")  # Pillow knows no other way
+    alpha = None
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
+        grey = image.mode in ("L", "LA", "1")
         image = image.convert("RGBA")
-    if image.mode == "RGBA":
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image)
-        image = white
+        alpha = image.getchannel("A")
+        image = image.getchannel("R") if grey else image.convert("RGB")
+    if image.mode in ("1", "P"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
     if profile and image.mode in ("RGB", "CMYK", "L"):
         image = convert_profile(image, profile)
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB"), alpha
 
 
 def to_16_bit(image: Image.Image) -> UInt16[np.ndarray, "h w"]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,15 +47,14 @@ def shown(text: str | Path) -> str:
 def write(path: Path, content: bytes) -> None:
     """Write a whole file or nothing, also when killed half-way; makes its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{cut(path.name)}."
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
+    token = secrets.token_hex(4)
+    temporary = path.with_name(f".{cut(path.name)}.{token}.colorflax")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -76,17 +76,12 @@ def need_writable(folder: Path, flag: str) -> None:
 
 def begun(folder: Path) -> Iterator[tuple[Path, str]]:
     """What `write` left in a folder when it was killed, and `cut` of its name."""
-    for path in folder.glob(".*") if folder.is_dir() else ():
-        if found := re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}", path.name, re.DOTALL):
+    for path in folder.glob(".*.colorflax") if folder.is_dir() else ():
+        found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.colorflax", path.name, re.DOTALL)
+        if found and path.is_file():
             yield path, found[1]
 
 
 def cut(name: str) -> str:
     """As much of a file's name as leaves room for more; names have 255 bytes."""
-    return os.fsdecode(os.fsencode(name)[:240])
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+    return os.fsdecode(os.fsencode(name)[:230])

@@ -71,7 +71,7 @@ class Prediction:
 
         Args:
             temperature: of a classification: near 0 the likeliest colours, towards 1
-                their mean; None for that of training.
+                their mean; None for that of the config.
             saturation: what chroma is multiplied by, as far as sRGB goes.
             tau: of a classification: 0 believes what it says, towards 1 rare colours,
                 which are lively ones, are believed more; None for that of the config.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile
 
-from colorflax.data.decode import convert_profile, opened, orientation, to_16_bit
+from colorflax.data.decode import apart, opened, orientation, to_16_bit
 from colorflax.picture import deep, metadata, profile
 from colorflax.picture.pixels import Picture, Pixels
 
@@ -88,19 +88,8 @@ def _split(x: np.ndarray, image: Image.Image) -> tuple[Pixels, Pixels | None]:
 
 
 def _shallow(image: Image.Image, turn: int, about: metadata.Metadata) -> Picture:
-    alpha = None
-    icc = image.info.get("icc_profile")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        grey = image.mode in ("L", "LA", "La", "1")
-        image = image.convert("RGBA")
-        alpha = _turn(np.asarray(image.getchannel("A")), turn)
-        image = image.getchannel("R") if grey else image.convert("RGB")
-    if image.mode == "1":
-        image = image.convert("L")
-    if icc and image.mode in ("RGB", "CMYK", "L"):
-        image = convert_profile(image, icc)
-    if image.mode not in ("L", "RGB"):
-        image = image.convert("RGB")
+    image, opaque = apart(image, image.info.get("icc_profile"))
+    alpha = None if opaque is None else _turn(np.asarray(opaque), turn)
     return Picture(_turn(np.asarray(image), turn), alpha, about)
 
 

@@ -9,16 +9,16 @@ WORD = "default"
 FOLDER = Path(__file__).parent.parent / "weights"
 
 
-def load(name: str | None) -> checkpoint.Saved:
+def load(name: str | Path | None) -> checkpoint.Saved:
     """The checkpoint that a user names; ours for `default` and where none is named.
 
     Args:
         name: a run's folder, one checkpoint in it, or `default`; a folder of that name
-            is `./default`.
+            is `./default`, or any `Path`.
 
     Raises:
         UserError: it is not there, or cannot be read.
     """
     if name is None or name == WORD:
         return checkpoint.load(FOLDER)
-    return checkpoint.load(files.local(name))
+    return checkpoint.load(files.local(str(name)))

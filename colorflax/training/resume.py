@@ -21,12 +21,12 @@ _FIXED = {
 # What is saved is float32 in any case, and knows of nothing left out.
 _LOOSE = frozenset({"model.dtype", "model.dropout"})
 # Evaluations before a change of these cannot be compared with those after it.
-_DECODED = ("temperature", "tau", "gain", "scale")
+_DECODED = ("temperature", "tau", "gain", "scale", "prior")
 _YARDSTICK = (
     *("photographs", "data.", "train.best"),
     *(f"objective.{name}" for name in _DECODED),
 )
-_UNSEEN = ("data.flip", "data.augment.")  # by evaluation
+_UNSEEN = ("data.flip", "data.scale_jitter", "data.augment.")  # by evaluation
 
 
 def changes(before: Mapping[str, Any], settings: config.Config) -> dict[str, str]:
