@@ -33,6 +33,16 @@ class Coloring:
         """What a config names; `prior` only matters for training and for a tau."""
         return cls(*parts(settings, prior))
 
+    def head(
+        self,
+        variables: Any,
+        rgb: UInt8[Array, "b h w 3"],
+        embedding: Float[Array, "b e"] | None,
+    ) -> Float[Array, "b h_s w_s q"]:
+        """What the network says of the lightness of photographs."""
+        head: Any = self.model.apply(variables, split(rgb)[0], embedding)
+        return head
+
     def predict(
         self,
         variables: Any,

@@ -16,6 +16,7 @@ from colorflax.contest import contenders, scoreboard
 from colorflax.data import library
 from colorflax.disk import files
 from colorflax.errors import UserError
+from colorflax.metrics import bootstrap
 from colorflax.pretrained import release, shipped
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -79,11 +80,12 @@ def main(argv: Sequence[str]) -> None:
     if _CHECKPOINT.value:
         saved = shipped.load(_CHECKPOINT.value)
     own = _own(saved)
-    settings = _settings(saved, own)
+    decoding, versions = _decodings()
+    settings = _settings(saved, own, decoding)
     model: contenders.Model = contenders.Constant(_MODEL.value)
     if network:
         assert saved is not None
-        model = _network(saved, settings)
+        model = contenders.Network(saved, settings, **versions)
     sides = _found(settings, own)
     result = contest.evaluate(
         model, sides, settings.data, _MODE.value,
@@ -102,13 +104,15 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _settings(
-    saved: checkpoint.Saved | None, own: library.Division | None
+    saved: checkpoint.Saved | None,
+    own: library.Division | None,
+    decoding: dict[str, float],
 ) -> config.Config:
-    """Those of the checkpoint, with the photographs that flags name."""
+    """Those of the checkpoint, with the photographs and decoding that flags name."""
     values = release.SETTINGS.to_dict()
     if saved is not None:
         values = config.parse(saved.about["config"]).to_dict()
-        values["objective"] |= _alone()
+        values["objective"] |= decoding
     given = {name: flag.value for name, flag in _DATA.items() if flag.value is not None}
     if saved is None and "source" not in given:
         raise UserError("name photographs, for example --config.data.source=folder:DIR")
@@ -126,28 +130,22 @@ def _settings(
     return config.parse(values)
 
 
-def _network(saved: checkpoint.Saved, settings: config.Config) -> contenders.Network:
-    """With a version for each number of the one flag that names several."""
-    versions = {flag: x for flag, x in _decodings().items() if flag not in _alone()}
-    if len(versions) > 1:
-        one, other, *_ = versions
+def _decodings() -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Settings that flags name, and the one that is to have several values, if any.
+
+    A temperature alone names its row, as one of several does.
+    """
+    named = {flag: numbers for flag in _DECODINGS if (numbers := _numbers(flag))}
+    several = {flag: numbers for flag, numbers in named.items() if len(numbers) > 1}
+    if len(several) > 1:
+        one, other, *_ = several
         raise UserError(
             f"--{one} and --{other} cannot both be lists; name one of either"
         )
-    return contenders.Network(saved, settings, **versions)
-
-
-def _alone() -> dict[str, float]:
-    """What names one number, as settings; a temperature where nothing else varies."""
-    found = {flag: x[0] for flag, x in _decodings().items() if len(x) == 1}
-    if all(len(x) == 1 for x in _decodings().values()):
-        found.pop("temperature", None)  # it names its row
-    return found
-
-
-def _decodings() -> dict[str, list[float]]:
-    found = {flag: _numbers(flag) for flag in _DECODINGS}
-    return {flag: x for flag, x in found.items() if x}
+    if not several and "temperature" in named:
+        several["temperature"] = named["temperature"]
+    fixed = {flag: x for flag, (x, *_) in named.items() if flag not in several}
+    return fixed, several
 
 
 def _numbers(flag: str) -> list[float]:
@@ -223,7 +221,7 @@ def _protocol(
         "objective": dataclasses.asdict(settings.objective) if saved else None,
         "data": dataclasses.asdict(settings.data),
         "intervals": {
-            "level": 0.95,
+            "level": bootstrap.LEVEL,
             "method": "percentile bootstrap over photographs",
             "resamples": _RESAMPLES.value,
             "seed": _SEED.value,

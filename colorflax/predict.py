@@ -11,9 +11,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from colorflax import checkpoint, config, features
-from colorflax.coloring import Coloring, split
+from colorflax.coloring import Coloring
 from colorflax.control import reference
-from colorflax.control.order import LIKENESS, Hint
+from colorflax.control.order import LIKENESS, point
 from colorflax.control.reference import palette as lent_by
 from colorflax.data.views import GRAIN, whole_size, whole_view
 from colorflax.disk.files import shown
@@ -62,12 +62,7 @@ class Colorizer:
         self.edges = edges
         self._view = (settings.data, size)
         self._embed = embedder(saved.about["features"])
-        self._run = jax.jit(
-            lambda variables, rgb, embedding: task.model.apply(
-                variables, split(rgb)[0], embedding
-            ),
-            compiler_options=xla.options(),
-        )
+        self._run = jax.jit(task.head, compiler_options=xla.options())
         self._decode = prediction.decoder(task.objective)
 
     def __repr__(self) -> str:
@@ -107,7 +102,7 @@ class Colorizer:
         """
         if isinstance(image, list | tuple) and hints:
             raise UserError("hints are about one picture; give one")
-        set_by_hand = [Hint(float(x), float(y), colour) for x, y, colour in hints]
+        set_by_hand = [*map(point, hints)]
         if palette and reference is not None:
             raise UserError("reference and palette both say which colours; give one")
         shares = lent_by(palette) if palette else None

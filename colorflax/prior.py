@@ -1,6 +1,5 @@
 """Count colours: python -m colorflax.prior --source=folder:DIR --out=prior.npy."""
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,15 +52,12 @@ def main(argv: Sequence[str]) -> None:
     batches = pipeline.evaluation_batches(photos, None, settings, batch_size=_BATCH)
     counts = census.count(batches, _STRIDE.value)
     shares = census.shares(counts)
-    buffer = io.BytesIO()
-    np.save(buffer, shares)
-    files.write(files.local(_OUT.value), buffer.getvalue())
+    files.save(files.local(_OUT.value), lambda file: np.save(file, shares))
     print(summary(len(photos), counts))
     print(f"Train with it: --config.objective.prior={_OUT.value}")
     if _PLOT.value:
-        picture = io.BytesIO()
-        chart.draw(shares).save(picture, "PNG")
-        files.write(files.local(_PLOT.value), picture.getvalue())
+        picture = chart.draw(shares)
+        files.save(files.local(_PLOT.value), lambda file: picture.save(file, "PNG"))
         print(f"Picture: {_PLOT.value}")
 
 
@@ -111,9 +107,7 @@ def _settings() -> config.Data:
         short_side=_SIZE.value,
         size=_SIZE.value,
         flip=False,
-        augment=config.Augment(
-            orthochromatic=0.0, blur=0.0, grain=0.0, fade=0.0, noise=0.0, dust=0.0
-        ),
+        augment=config.Augment(),
         threads=_THREADS.value,
         workers=0,
     )

@@ -13,7 +13,6 @@ On a cluster: `--only=K`, or $SLURM_ARRAY_TASK_ID, trains and judges run number 
 See launch/ablate.sh. The same command without it then makes the table.
 """
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,9 +85,7 @@ def _tables(found: table.Found, workdir: Path) -> str:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    files.write(path, buffer.getvalue())
+    files.save(path, lambda file: picture.save(file, "PNG"))
 
 
 def _only() -> int | None:

@@ -8,7 +8,6 @@ Each file of scores becomes a line through its rows, from pale to lively: the me
 squared error upwards, and below it the share of right hues; colourfulness across.
 """
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,10 +40,8 @@ def main(argv: Sequence[str]) -> None:
         shown = {k: (c.colourfulness, getattr(c, of)) for k, c in curves.items()}
         panels.append(axes.draw(title, across, up, shown, names=names))
     picture = axes.below(panels)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
     out = files.local(_OUT.value)
-    files.write(out, buffer.getvalue())
+    files.save(out, lambda file: picture.save(file, "PNG"))
     print(out)
 
 

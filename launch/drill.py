@@ -91,7 +91,8 @@ def difference(one: Path, other: Path) -> str | None:
 
 
 def _last(run: Path) -> str:
-    return max((p.name for p in (run / "checkpoints").iterdir()), key=int)
+    names = (path.name for path in (run / "checkpoints").iterdir())
+    return max(filter(str.isdigit, names), key=int)
 
 
 def _numbers(run: Path) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,6 @@ with --worst those with the largest error. Each is shown grey, coloured and, whe
 has colours of its own, as it was.
 """
 
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,10 +47,9 @@ def main(argv: Sequence[str]) -> None:
     rows = [_row(colorizer, photos[int(i)]) for i in drawn]
     if _WORST.value:
         rows = sorted(rows, key=lambda row: -row.error)[: _COUNT.value]
-    buffer = io.BytesIO()
-    _sheet([row.pictures for row in rows]).save(buffer, "JPEG", quality=88)
+    sheet = _sheet([row.pictures for row in rows])
     out = files.local(_OUT.value)
-    files.write(out, buffer.getvalue())
+    files.save(out, lambda file: sheet.save(file, "JPEG", quality=88))
     for row in rows:
         print(f"{row.name}: MSE {row.error:.5f} (ab/127)^2")
     print(f"{len(rows)} of {len(photos)}, row by row: {out}")

@@ -81,18 +81,21 @@ def _best(root: Path) -> int | None:
 def _held(folder: Path) -> Iterator[Path]:
     """The checkpoint in a place where no run removes it: a second name of each file.
 
-    Its own place where links cannot be made, as on a read-only disk.
+    Its own place where links cannot be made, as on a read-only disk, and where nothing
+    trains: what was exported is not written beside.
     """
+    root = folder.parent.parent
+    if not (root / "lock").exists():
+        yield folder
+        return
+    _sweep(root)
     with contextlib.ExitStack() as stack:
         place = folder
-        _sweep(folder.parent.parent)
         try:
             # Beside the folder of checkpoints, for a link needs the same disk.
             aside = stack.enter_context(
                 tempfile.TemporaryDirectory(
-                    prefix="reading-",
-                    dir=folder.parent.parent,
-                    ignore_cleanup_errors=True,
+                    prefix="reading-", dir=root, ignore_cleanup_errors=True
                 )
             )
             shutil.copytree(folder, Path(aside) / folder.name, copy_function=os.link)

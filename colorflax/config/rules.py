@@ -16,6 +16,14 @@ from colorflax.config.settings import (
 )
 from colorflax.errors import UserError
 
+_ONLY_OF = (
+    (STEERED, "features.name", "none", "takes no embedding"),
+    (FORGETFUL, "model.dropout", 0, "leaves nothing out in training"),
+    ({"lite"}, "model.encoder", "random", "has no way down that knows ImageNet"),
+    ({"lite"}, "model.encoder_size", 0, "has a way down of one size"),
+)
+"""Networks, what only they have, how it is set to nothing, and what others are."""
+
 _LABELLED = {"folders": "folder:DIR", "label": "tfds:NAME"}
 
 
@@ -43,26 +51,14 @@ def check(c: Config) -> None:
     )
     if c.features.name != "none":
         backbones.check(c.features.name, "config.features.name")
-    _need(
-        c.model.name in STEERED or c.features.name == "none",
-        f"config.model.name={c.model.name} takes no embedding; "
-        "set --config.features.name=none",
-    )
-    _need(
-        c.model.name in FORGETFUL or c.model.dropout == 0,
-        f"config.model.name={c.model.name} leaves nothing out in training; "
-        "set --config.model.dropout=0",
-    )
-    _need(
-        c.model.name == "lite" or c.model.encoder == "random",
-        f"config.model.name={c.model.name} has no way down that knows ImageNet; "
-        "set --config.model.encoder=random",
-    )
-    _need(
-        c.model.name == "lite" or c.model.encoder_size == 0,
-        f"config.model.name={c.model.name} has a way down of one size; "
-        "set --config.model.encoder_size=0",
-    )
+    for names, path, nothing, has_none in _ONLY_OF:
+        section, name = path.split(".")
+        value = getattr(getattr(c, section), name)
+        _need(
+            c.model.name in names or value == nothing,
+            f"config.model.name={c.model.name} {has_none}; "
+            f"set --config.{path}={nothing}",
+        )
     _check_scenes(c)
     _need(
         c.objective.loss == "mse" or c.objective.name == "regression",

@@ -79,14 +79,12 @@ class Augment:
     to be learnt, the embedding and the evaluation stay those of the photograph itself.
     """
 
-    orthochromatic: float  # share, up to 1: red and green as a plate for blue saw them
-    blur: float  # px of the square, standard deviation of the Gaussian
-    grain: (
-        float  # L units, standard deviation in mid-grey; less towards black and white
-    )
-    fade: float  # L units by which black rises and, apart from that, white sinks
-    noise: float  # L units, standard deviation, of the scanner: alike in all tones
-    dust: float  # percent of the pixels covered, half of the specks black, half white
+    orthochromatic: float = 0.0  # share, up to 1: as a plate for blue saw red and green
+    blur: float = 0.0  # px of the square, standard deviation of the Gaussian
+    grain: float = 0.0  # L units, standard deviation in mid-grey; elsewhere less
+    fade: float = 0.0  # L units by which black rises and, apart from that, white sinks
+    noise: float = 0.0  # L units, standard deviation, of the scanner: in all tones
+    dust: float = 0.0  # percent of the pixels covered; half of it black, half white
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

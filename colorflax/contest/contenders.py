@@ -103,12 +103,7 @@ class Network:
                 turned = predict.built(saved, config.parse(other))
                 versions[f"{knob}={x:g}"] = turned.objective
         self._decode = {n: jax.jit(x.decode) for n, x in versions.items()}
-        self._run = jax.jit(
-            lambda variables, rgb, embedding: task.model.apply(
-                variables, split(rgb)[0], embedding
-            ),
-            compiler_options=xla.options(),
-        )
+        self._run = jax.jit(task.head, compiler_options=xla.options())
 
     @property
     def names(self) -> Sequence[str]:

@@ -22,6 +22,21 @@ class Hint(NamedTuple):
     colour: str  # as in CSS: #c8a878, tan
 
 
+def point(given: Sequence[object]) -> Hint:
+    """(x, y, colour) -> a hint.
+
+    Raises:
+        UserError: it is something else.
+    """
+    try:
+        x, y, colour = given
+        return Hint(float(x), float(y), str(colour))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{given!r} should be (x, y, colour), as in (120, 340, '#c8a878')"
+        ) from None
+
+
 def hint(text: str) -> Hint:
     """X,Y,COLOUR -> a hint.
 

@@ -6,8 +6,8 @@ remembered, so a first look at millions may be interrupted.
 """
 
 import concurrent.futures
+import functools
 import hashlib
-import io
 import logging
 from pathlib import Path
 
@@ -56,10 +56,7 @@ def of(
             for i, (digest, error) in zip(missing, looks, strict=True):
                 found[i] = np.frombuffer(digest, np.uint8)
                 bad += [error] if error else []
-            try:
-                _save(path, found)
-            except OSError as error:  # it only saves time
-                _log.warning("%s: cannot be remembered (%s)", where, error.strerror)
+            files.remember(path, functools.partial(np.save, arr=found), where)
         hashes.append(found)
     index.judge(bad, len(rows), where, max_bad_percent)
     return np.concatenate(hashes)
@@ -86,9 +83,3 @@ def _load(path: Path, n: int) -> UInt8[np.ndarray, "n 32"]:
     except (OSError, ValueError, EOFError):
         pass
     return np.zeros((n, 32), np.uint8)
-
-
-def _save(path: Path, hashes: UInt8[np.ndarray, "n 32"]) -> None:
-    content = io.BytesIO()
-    np.save(content, hashes)
-    files.write(path, content.getvalue())

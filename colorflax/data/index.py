@@ -50,10 +50,8 @@ def read(paths: list[Path], where: str, max_bad_percent: float = 100.0) -> list[
             # A fault may be mended without a new date: permissions, a full memory.
             seen = sorted({*tokens} & known.keys())
             good = {token: known[token] for token in seen if not known[token][1]}
-            try:
-                files.write(remembered, json.dumps(good).encode())
-            except OSError as error:  # it only saves time
-                _log.warning("%s: cannot be remembered (%s)", where, error.strerror)
+            content = json.dumps(good).encode()
+            files.remember(remembered, lambda file: file.write(content), where)
     entries = [
         Entry(path, known[token][0], stamp, known[token][1] or None)
         for path, token, stamp in zip(paths, tokens, stamps, strict=True)

@@ -8,7 +8,6 @@ else ~/tensorflow_datasets.
 import dataclasses
 import functools
 import hashlib
-import io
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -113,12 +112,7 @@ def labels(photos: Photographs) -> tuple[tuple[str, ...], Int32[np.ndarray, " n"
     examples, label = _opened(source.folder, source.split, "label")
     found = [label.deserialize_example_np(examples[row]) for row in photos.rows]
     classes = np.array([example["label"] for example in found], np.int32)
-    content = io.BytesIO()
-    np.save(content, classes)
-    try:
-        files.write(remembered, content.getvalue())
-    except OSError as error:  # it only saves time
-        _log.warning("%s: cannot be remembered (%s)", remembered, error.strerror)
+    files.remember(remembered, lambda file: np.save(file, classes), remembered)
     return tuple(feature.names), classes
 
 

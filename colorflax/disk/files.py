@@ -1,13 +1,17 @@
 """Files written whole or not at all, and the place for what took long to find out."""
 
+import logging
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from colorflax.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 
 def local(name: str) -> Path:
@@ -46,16 +50,29 @@ def shown(text: str | Path) -> str:
 
 def write(path: Path, content: bytes) -> None:
     """Write a whole file or nothing, also when killed half-way; makes its folder."""
+    save(path, lambda file: file.write(content))
+
+
+def save(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """`write` what `fill` writes to a file that it is given."""
     path.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
     temporary = path.with_name(f".{cut(path.name)}.{token}.colorflax")
     try:
         with open(temporary, "xb") as file:
-            file.write(content)
+            fill(file)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remember(path: Path, fill: Callable[[BinaryIO], object], of: str | Path) -> None:
+    """`save` what only saves time; where that fails, a line says so, and no more."""
+    try:
+        save(path, fill)
+    except OSError as error:
+        _log.warning("%s: cannot be remembered (%s)", of, error.strerror)
 
 
 def need_writable(folder: Path, flag: str) -> None:

@@ -1,6 +1,5 @@
 """What is done of a film that is being coloured, so that a process may die."""
 
-import io
 import os
 import shutil
 import zipfile
@@ -64,10 +63,10 @@ class Parts:
     def add(self, end: int, memory: Mapping[str, Any]) -> None:
         """What is `begun` is whole, up to frame `end`."""
         piece = self._folder / f"{self.end:09}-{end:09}.nut"
-        content = io.BytesIO()
         arrays = {name: np.asarray(x) for name, x in memory.items()}
-        np.savez(content, allow_pickle=False, **arrays)
-        files.write(_memory(piece), content.getvalue())
+        files.save(
+            _memory(piece), lambda file: np.savez(file, allow_pickle=False, **arrays)
+        )
         os.replace(self.begun, piece)
         if self.pieces:  # nobody goes on from the middle
             _memory(self.pieces[-1]).unlink(missing_ok=True)

@@ -2,8 +2,9 @@
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,9 +77,8 @@ def _strip(pixels: Pixels, ab: Enlarged, top: int) -> Strip:
     return top, L, ab.rows(top, L)
 
 
-def _in_blocks(function: object, *flat: np.ndarray) -> np.ndarray:
+def _in_blocks(function: Callable[..., Any], *flat: np.ndarray) -> np.ndarray:
     """A function of pixels, compiled for one number of them."""
-    assert callable(function)
     results = []
     for start in range(0, len(flat[0]), _BLOCK):
         parts = [x[start : start + _BLOCK] for x in flat]

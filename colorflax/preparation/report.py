@@ -91,9 +91,7 @@ def write_contact_sheet(
     for block in blocks:
         sheet.paste(block, (0, top))
         top += block.height
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=85)
-    files.write(path, buffer.getvalue())
+    files.save(path, lambda file: sheet.save(file, "JPEG", quality=85))
 
 
 def _block(title: str, cells: list[tuple[Path, str, str]]) -> Image.Image:

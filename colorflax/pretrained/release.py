@@ -45,9 +45,7 @@ SETTINGS = config.Config(
         source="tfds:imagenet2012", train_split="train", validation_split="",
         validation_percent=10.0, max_bad_percent=5.0, fit="crop", short_side=256,
         size=176, flip=True, threads=16, workers=0,
-        augment=config.Augment(
-            orthochromatic=0.0, blur=0.0, grain=0.0, fade=0.0, noise=0.0, dust=0.0
-        ),
+        augment=config.Augment(),
     ),
     optim=config.Optim(
         learning_rate=3e-5, schedule="step", drops="200000:1e-5,375000:3e-6",

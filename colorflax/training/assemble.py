@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from colorflax import __version__, checkpoint, config, features
 from colorflax.config import rules
@@ -66,14 +67,7 @@ def assemble(
     before = checkpoint.remembered(workdir)
     changed = resume.changes(before, settings) if before else {}
     resume.permit(changed, workdir, allow_changes)
-    begins, start = None, warmstart.RANDOM
-    began = {name: before and before.get(name) for name in ("init_from", "encoder")}
-    if init_from is not None:
-        begins, began["init_from"] = warmstart.find(init_from, settings, before)
-        start = warmstart.begin(begins, init_from)
-    elif before is None and settings.model.encoder == "imagenet":
-        size = settings.model.encoder_size
-        start, began["encoder"] = warmstart.from_imagenet(size), imagenet.record(size)
+    start, origin, donor = _start(settings, before, init_from)
     sides = library.find(settings.data)
     training, validation = sides
     about: dict[str, Any] = {
@@ -81,7 +75,7 @@ def assemble(
         "code": _codes(before),
         "config": settings.to_dict(),
         "photographs": library.fingerprint(sides),
-        **began,
+        **origin,
     }
     if before is not None and before["photographs"] != about["photographs"]:
         changed["photographs"] = f"the photographs of {settings.data.source} changed"
@@ -92,7 +86,7 @@ def assemble(
     (for_training, for_validation), about["features"] = _embed(
         sides, settings.features, before and before["features"]
     )
-    if begins is not None and begins.about["features"] != about["features"]:
+    if donor is not None and donor.about["features"] != about["features"]:
         raise UserError(
             f"--init_from={init_from} was trained with other {settings.features.name} "
             "weights than those on this machine"
@@ -126,14 +120,9 @@ def assemble(
         # Also where it weighs nothing now: decoding may be tilted by it later.
         if before is not None and not changed and "prior" in before:
             prior = np.asarray(before["prior"])
-        elif settings.objective.prior:
-            prior = census.read(files.local(settings.objective.prior))
         else:
-            views = min(_PRIOR_VIEWS, _VIEWS_OF_EACH * len(training))
-            batches = -(-views // settings.train.batch_size)
-            # All of them in each process, so that all have the same prior.
-            seen = itertools.islice(training_batches(0, whole), batches)
-            prior = census.shares(census.count(seen, settings.model.stride))
+            # All views in each process, so that all have the same prior.
+            prior = _prior(settings, training_batches(0, whole), len(training))
         about["prior"] = [float(share) for share in prior]
     distributed.agree(about | {"number of devices": jax.local_device_count()})
     known = np.array_equal(training.digests, validation.digests)
@@ -153,11 +142,37 @@ def assemble(
     )
 
 
+def _start(
+    settings: config.Config, before: dict[str, Any] | None, init_from: str | None
+) -> tuple[warmstart.Start, dict[str, Any], checkpoint.Saved | None]:
+    """What the run begins with, what is noted of it, and whose checkpoint it was."""
+    origin = {name: before and before.get(name) for name in ("init_from", "encoder")}
+    if init_from is not None:
+        donor, origin["init_from"] = warmstart.find(init_from, settings, before)
+        return warmstart.begin(donor, init_from), origin, donor
+    if before is None and settings.model.encoder == "imagenet":
+        size = settings.model.encoder_size
+        origin["encoder"] = imagenet.record(size)
+        return warmstart.from_imagenet(size), origin, None
+    return warmstart.RANDOM, origin, None
+
+
+def _prior(
+    settings: config.Config, batches: Iterator[HostBatch], photos: int
+) -> Float[np.ndarray, "313"]:
+    """The shares of the bins that a file holds, or of the first training views."""
+    if settings.objective.prior:
+        return census.read(files.local(settings.objective.prior))
+    views = min(_PRIOR_VIEWS, _VIEWS_OF_EACH * photos)
+    seen = itertools.islice(batches, -(-views // settings.train.batch_size))
+    return census.shares(census.count(seen, settings.model.stride))
+
+
 def _codes(before: dict[str, Any] | None) -> list[str | None]:
     """What code the run was trained by, the newest last; None before that was noted."""
-    earlier = before.get("code", [None]) if before else []
+    codes = before.get("code", [None]) if before else []
     now = code.sha256()
-    return earlier if earlier[-1:] == [now] else [*earlier, now]
+    return codes if codes[-1:] == [now] else [*codes, now]
 
 
 def _check_best(name: str) -> None:

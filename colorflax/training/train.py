@@ -62,8 +62,9 @@ def train(
             say(f"{workdir}: {going_on if start < timing.steps else done}")
         writers = Writers(workdir, start) if first else Silence()
         stack.callback(writers.close)
-        work = speed.measure(run.task, example, settings.model.dtype)
+        work = speed.UNKNOWN
         if first and start < timing.steps:
+            work = speed.measure(run.task, example, settings.model.dtype)
             say(f"{workdir}: {work}")
         if profile and first:
             trace = tracing.traced(lane, workdir / "profile", start, timing.steps)

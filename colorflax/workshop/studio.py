@@ -42,7 +42,7 @@ class Studio:
 
     def __init__(self, colorizer: Colorizer, wish: Wish):
         self.colorizer = colorizer
-        self._wish, self._decoding = self._granted(wish)
+        self._wish, self._decoding = wish, self._decoding_of(wish)
         self._sha256 = checkpoint.digest(colorizer.saved.variables)
         self._lender = self._borrowed(wish)
 
@@ -53,7 +53,7 @@ class Studio:
             UserError: as for a new one.
         """
         other = copy.copy(self)
-        other._wish, other._decoding = self._granted(wish)
+        other._wish, other._decoding = wish, self._decoding_of(wish)
         lent = [(x.reference, x.palette) for x in (wish, self._wish)]
         if lent[0] != lent[1]:
             other._lender = self._borrowed(wish)
@@ -120,8 +120,8 @@ class Studio:
             yield beside(target, "compare"), both
         yield target, functools.partial(make, pixels, {})
 
-    def _granted(self, wish: Wish) -> tuple[Wish, dict[str, float]]:
-        """The wish, and how heads are decoded: by it, or as the checkpoint says."""
+    def _decoding_of(self, wish: Wish) -> dict[str, float]:
+        """How heads are decoded: by the wish, or as the checkpoint says."""
         objective = self.colorizer.objective
         name = str(self.colorizer.saved.path)
         for what in ("samples", "confidence"):
@@ -133,7 +133,7 @@ class Studio:
             objective, wish.temperature, wish.tau, name
         )
         wished = wish.temperature
-        return wish, {
+        return {
             "temperature": temperature, "tau": tau, "gain": objective.gain,
             "drawn_at": prediction.DRAWN_AT if wished is None else wished,
         }  # fmt: skip

@@ -102,10 +102,10 @@ class _Counting:
     def squares(self, batch: HostBatch) -> tuple[dict[str, Any], Parts]:
         painted, beside = self._model.squares(batch)
         there = batch["mask"]
-        truth = np.asarray(judge.true_squares(batch["rgb"]))[there]
-        for name, ab in [("truth", truth), *painted.items()]:
-            ab = np.asarray(ab)[: len(there)][there] if name != "truth" else ab
-            counts = {"ab": plane(ab), "error": errors(ab, truth)}
+        truth = np.asarray(judge.true_squares(batch["rgb"]))
+        for name, ab in {"truth": truth, **painted}.items():
+            ab = np.asarray(ab)[there]
+            counts = {"ab": plane(ab), "error": errors(ab, truth[there])}
             before = self.pixels.get(name, dict.fromkeys(counts, 0))
             self.pixels[name] = {k: before[k] + x for k, x in counts.items()}
         return painted, beside

@@ -39,6 +39,9 @@ class Work(NamedTuple):
         return known | {"utilisation": steps_per_second * self.flops / self.peak}
 
 
+UNKNOWN = Work(None, None)
+
+
 def measure(task: Task, batch: Mapping[str, np.ndarray], dtype: str) -> Work:
     """The work of a step of `task` on all devices, all of one kind.
 
