@@ -11,7 +11,7 @@ from skimage import color as oracle
 
 import colorflax
 from colorflax.control import hints
-from colorflax.control.order import Hint, hint
+from colorflax.control.order import Hint, hint, point
 from colorflax.data import photographs
 from colorflax.errors import UserError
 from colorflax.picture import read
@@ -109,6 +109,10 @@ def test_what_is_written_down() -> None:
     for bad in ("", "1,2", "a,b,red"):
         with pytest.raises(UserError, match="should be X,Y,COLOUR"):
             hint(bad)
+    assert point((120, 34.5, "red")) == Hint(120, 34.5, "red")
+    for wrong in ((1, 2), (1, 2, "red", 3), ("left", 2, "red"), (None, 2, "red")):
+        with pytest.raises(UserError, match=r"should be \(x, y, colour\)"):
+            point(wrong)
 
 
 @pytest.mark.parametrize(
