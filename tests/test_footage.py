@@ -141,7 +141,7 @@ def test_a_damaged_place_is_left_out(
     source.write_bytes(content)
     found = list(footage.frames(footage.look(source)))
     assert 20 < len(found) <= 40
-    assert "a.mp4: is damaged in places, left out" in caplog.text
+    assert "a.mp4: is damaged in places; what cannot be read is left out" in caplog.text
     assert len(caplog.records) == 1
 
 

@@ -40,16 +40,51 @@ def test_languages_chapters_and_subtitles_come_along(
         held = [s for s in container.streams.subtitles if s.codec_context]
         said = [x for x in container.demux(*held) if x.size] if held else []
     texts = [record.getMessage() for record in caplog.records]
+    assert not texts
+    assert [s.metadata["language"] for s in held] == ["dut"]
     if suffix == ".mkv":
-        assert [s.metadata["language"] for s in held] == ["dut"]
         # The second begins before the first, which is long, has ended.
         assert [bytes(x) for x in said] == [b"Goedendag", b"Tot ziens"]
         times = [x.pts * x.time_base for x in said]
         assert times == pytest.approx([0.1, 0.5], abs=0.06)
-        assert not texts
-    else:
-        said = f"{source}: its subtitles (srt) cannot be kept in {suffix}"
-        assert texts == [f"{said}; --container=mkv holds most"]
+
+
+def test_words_go_from_mp4_to_matroska(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And back: with times and language; what only ends them is no subtitle."""
+    plain = films.make(tmp_path / "plain.mp4", films.grainy(24), sound="aac")
+    told = films.told(tmp_path / "told.mkv", plain)
+    for source, suffix in ((told, ".mp4"), (tmp_path / "b.mp4", ".mkv")):
+        film = footage.look(source)
+        target = tmp_path / f"b{suffix}"
+        films.join(film, list(footage.frames(film)), target, cut=1)
+        with av.open(str(target)) as container:
+            [stream] = (s for s in container.streams.subtitles if s.codec_context)
+            assert stream.metadata["language"] == "dut"
+            said = [x for x in container.demux(stream) if x.size > 2]
+            assert [bytes(x).strip(b"\0\t") for x in said] == [
+                b"Goedendag",
+                b"Tot ziens",
+            ]
+            times = [x.pts * x.time_base for x in said]
+            assert times == pytest.approx([0.1, 0.5], abs=0.06)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (b"<i>Zo</i> {\\an8}is het", b"Zo is het"),
+        (b"1 < 2, {3}", b"1 < 2, {3}"),
+        (b"x" * 70_000, None),
+    ],
+)
+def test_how_words_look_is_left_out(text: bytes, plain: bytes | None) -> None:
+    made = tracks._to_mp4(text)
+    assert made == b"" if plain is None else tracks._from_mp4(made) == plain
+    wide = b"\0\6" + "ja".encode("utf-16")
+    assert tracks._from_mp4(wide + b"\0\0\0\x0cstyl") == b"ja"
 
 
 def test_a_kind_that_nobody_knows_is_told(

@@ -174,6 +174,19 @@ def test_a_command_that_is_asked_to_stop_loses_no_frame(
     )
 
 
+def test_two_films_of_one_name(run: Path, film: Path, tmp_path: Path) -> None:
+    """The second is told, and the others are coloured; one named twice is once."""
+    (tmp_path / "link").symlink_to(film.parent)
+    again, other = tmp_path / "link" / film.name, tmp_path / "film.m4v"
+    other.write_bytes(film.read_bytes())
+    out = tmp_path / "out"
+    done = _command(f"--checkpoint={run}", f"--out={out}", film, again, other)
+    assert done.returncode == 1
+    assert done.stdout == f"{film} -> {out / 'film.mp4'}\n"
+    [line] = done.stderr.splitlines()
+    assert f"{other} would become the same file as {film}; colour it by" in line
+
+
 def test_a_bad_film_beside_a_good_one(run: Path, film: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.avi"
     bad.write_bytes(b"not a film")
@@ -199,8 +212,7 @@ def test_colours_that_are_replaced_are_told_once(run: Path, tmp_path: Path) -> N
     ("arguments", "problem"),
     [
         ([], "name at least one film"),
-        (["a/x.mp4", "b/x.m4v"], "a/x.mp4 and b/x.m4v would become one file"),
-        (["x.mp4", "x.avi", "--container=mov"], "x.mp4 and x.avi would become one"),
+        (["."], ". is a folder; name the films in it, as FOLDER/*"),
         (["x.mp4", "--steadiness=nan"], "--steadiness"),
         (["x.mp4", "--likeness=1"], "--likeness is that to a --reference"),
         (["x.mp4", "--checkpoint=nowhere"], "nowhere"),

@@ -1,7 +1,16 @@
 """Films: frames in, coloured frames out, with their sound. Alone in knowing PyAV.
 
-Downwards: parts, reel, tracks, film.
+Downwards: parts, reel, tracks, film, upright.
 """
+
+from colorflax.errors import UserError
+
+try:
+    import av  # noqa: F401
+except ImportError:
+    raise UserError(
+        "films want PyAV, which reads and writes them: pip install av"
+    ) from None
 
 from colorflax.footage.film import Film, Frame, frames, in_a_line, look
 from colorflax.footage.parts import Parts

@@ -2,28 +2,27 @@
 
 import contextlib
 import dataclasses
+import itertools
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
+from av.stream import Disposition
 from jaxtyping import UInt8
 
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
-
-try:
-    import av
-    from av.stream import Disposition
-except ImportError:
-    raise UserError(
-        "films want PyAV, which reads and writes them: pip install av"
-    ) from None
+from colorflax.footage.upright import deinterlaced, turn, upright
 
 _log = logging.getLogger(__name__)
-_BACK = 25  # frames by which times go back where another film begins
+BACK = Fraction(1, 4)
+"""Seconds by which times go back where another film begins in the same file."""
+_PACED = 120  # frames a second; of more, what the file says is looked into
+_HDR = 16, 18  # as it numbers transfer functions: PQ and HLG
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,9 @@ class Film:
         rate: frames a second, on average.
         time_base: seconds in the unit of `Frame.time`.
         told: how many frames it says that it has; 0 if it does not.
-        start: when its first frame is shown, if that is before 0, or 0.
+        start: when the first of its streams begins, which becomes 0; and its pictures,
+            where they begin before 0.
+        interlaced: whether its frames are two fields, one after the other.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Film:
     time_base: Fraction
     told: int
     start: int
+    interlaced: bool = False
 
 
 class Frame(NamedTuple):
@@ -68,22 +70,47 @@ def look(path: Path) -> Film:
         first = next(_decoded(container, stream, path), None)
         if first is None:
             raise UserError(f"{shown(path)}: none of its frames can be read")
-        size = _upright(first).shape[1::-1]
+        size = upright(first).shape[1::-1]
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        turned, *_ = _turn(first)
+        turned, *_ = turn(first)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        if rate > _PACED:
+            rate = _pace(path) or rate
         told = stream.frames
         if not told and container.duration:  # microseconds
             told = round(container.duration / 1_000_000 * rate)
+        if len(_pictures(container)) > 1:
+            _log.warning("%s: its other moving pictures are left out", shown(path))
+        if first.color_trc in _HDR:
+            _log.warning(
+                "%s: is HDR, which is taken as it is: its light comes out flat",
+                shown(path),
+            )
+        time_base = stream.time_base or 1 / rate
+        begins = first.pts or 0
+        if begins > 0:
+            earliest = Fraction(container.start_time or 0, 1_000_000) / time_base
+            begins = max(0, min(begins, int(earliest)))
         return Film(
             path=path,
             size=size,
             aspect=1 / aspect if turned and aspect else aspect or Fraction(1),
             rate=rate,
-            time_base=stream.time_base or 1 / rate,
+            time_base=time_base,
             told=told,
-            start=min(0, first.pts or 0),
+            start=begins,
+            interlaced=first.interlaced_frame,
         )
+
+
+def _pace(path: Path) -> Fraction | None:
+    """Frames a second by when the first hundred are shown, as far as they say it."""
+    with opened(path) as container:
+        stream = _moving(container, path)
+        packets = itertools.islice(container.demux(stream), 100)
+        times = sorted({packet.pts for packet in packets if packet.pts is not None})
+        steps = sorted(b - a for a, b in itertools.pairwise(times))
+        return 1 / (steps[len(steps) // 2] * stream.time_base) if steps else None
 
 
 def frames(film: Film, start: int = 0) -> Iterator[Frame]:
@@ -97,15 +124,33 @@ def frames(film: Film, start: int = 0) -> Iterator[Frame]:
         time: int | None = None
         later = 0  # than they say are the frames of a second film behind the first
         step = max(1, round(1 / (film.rate * film.time_base)))
-        for number, frame in enumerate(_decoded(container, stream, film.path)):
+        decoded = _decoded(container, stream, film.path)
+        whole = deinterlaced(decoded, film.time_base) if film.interlaced else decoded
+        for number, frame in enumerate(whole):
             # Few files do not say when, and some say it twice.
             following = 0 if time is None else time + step
             said = following if frame.pts is None else frame.pts + later
-            if time is not None and said < time - _BACK * step:
+            if time is not None and said < time - BACK / film.time_base:
                 later, said = later + following - said, following
             time = said if time is None else max(said, time + 1)
             if number >= start:
-                yield Frame(number, time, _upright(frame, film))
+                yield Frame(number, time, upright(frame, film.size))
+        ends = 0 if time is None else (time - film.start) * film.time_base
+        length = _length(container, stream)
+        if ends + 2 / film.rate + BACK < length:
+            _log.warning(
+                "%s: its pictures end after %.1f s of %.1f s",
+                shown(film.path), float(ends), float(length),
+            )  # fmt: skip
+
+
+def _length(container: Any, stream: Any) -> Fraction:
+    """Seconds of pictures that a file says it has; 0 where it does not."""
+    if stream.duration:
+        return Fraction(stream.duration * stream.time_base)
+    # Of Matroska this is all that is told, and words may stand for longer.
+    known = container.duration if not container.streams.subtitles else None
+    return Fraction(known or 0, 1_000_000)
 
 
 @contextlib.contextmanager
@@ -125,6 +170,8 @@ def opened(path: Path) -> Iterator[Any]:
     Raises:
         UserError: it is none, or not there.
     """
+    if path.is_dir():
+        raise UserError(f"{shown(path)} is a folder; name the films in it, as FOLDER/*")
     try:
         # A colon in a name would make it an address; titles come in any encoding.
         container = av.open(str(path.absolute()), metadata_errors="replace")
@@ -135,52 +182,40 @@ def opened(path: Path) -> Iterator[Any]:
         yield container
 
 
+def _pictures(container: Any) -> list[Any]:
+    still = Disposition.attached_pic
+    return [x for x in container.streams.video if not x.disposition & still]
+
+
 def _moving(container: Any, path: Path) -> Any:
     stream = container.streams.best("video")
-    if stream is None or stream.disposition & Disposition.attached_pic:
+    if stream is None or stream not in _pictures(container):
         raise UserError(f"{shown(path)}: there are no moving pictures in it")
     return stream
 
 
 def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
     whole = True
+
+    def damaged() -> None:
+        nonlocal whole
+        if whole:
+            _log.warning(
+                "%s: is damaged in places; what cannot be read is left out", shown(path)
+            )
+        whole = False
+
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            yield from packet.decode()
+            for frame in packet.decode():
+                if frame.is_corrupt:
+                    damaged()
+                yield frame
         except av.error.InvalidDataError:
-            if whole:
-                _log.warning("%s: is damaged in places, left out", shown(path))
-            whole = False
+            damaged()
         except av.error.EOFError:
             return
-
-
-def _upright(frame: Any, film: Film | None = None) -> UInt8[np.ndarray, "h w 3"]:
-    """As it is shown; of the film's size, should its own change on the way."""
-    lies, right, down = _turn(frame)
-    if film is not None:
-        w, h = film.size[::-1] if lies else film.size
-        frame = frame.reformat(width=w, height=h, format="rgb24")
-    pixels: UInt8[np.ndarray, "h w 3"] = frame.to_ndarray(format="rgb24")
-    if lies:
-        pixels = pixels.swapaxes(0, 1)
-    return np.ascontiguousarray(pixels[::down, ::right])
-
-
-def _turn(frame: Any) -> tuple[bool, int, int]:
-    """Whether rows are shown as columns; then 1 or -1, from which ends.
-
-    From the matrix of ISO 14496-12, by which x' = a x + c y and y' = b x + d y, as far
-    as it turns by right angles and mirrors.
-    """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return False, 1, 1
-    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(matrix), np.int32).reshape(3, 3)
-    if abs(b) > abs(a):
-        return True, -1 if c < 0 else 1, -1 if b < 0 else 1
-    return False, -1 if a < 0 else 1, -1 if d < 0 else 1

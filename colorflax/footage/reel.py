@@ -128,7 +128,10 @@ def _pictures(pieces: Iterable[Path], stream: Any) -> Iterator[_Timed]:
     for piece in pieces:
         with opened(piece) as container:
             for packet in container.demux(container.streams.video[0]):
-                if packet.dts is not None:
+                if packet.pts is not None:
+                    # No frame waits for another; and below one a second, FFmpeg
+                    # does not say when the first ones are due.
+                    packet.dts = packet.pts
                     packet.stream = stream
                     yield packet.dts * packet.time_base, -1, packet
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +11,16 @@ from typing import Any, Protocol, runtime_checkable
 import av
 
 from colorflax.disk.files import shown
+from colorflax.footage.film import BACK
 
 _log = logging.getLogger(__name__)
+
+
+# Kinds of subtitles that Matroska does not hold, or only it, and what they become.
+_OTHER = {
+    ("mov_text", True): "subrip",
+    **dict.fromkeys([("srt", False), ("subrip", False)], "mov_text"),
+}
 
 
 @runtime_checkable
@@ -66,6 +75,8 @@ def name_alike(new: Any, old: Any) -> None:
 def _track(out: Any, stream: Any, kind: str) -> Track | None:
     """As it was where `out` holds that; else sound is encoded anew, without loss."""
     sound, name = stream.type == "audio", stream.codec_context.name
+    if codec := _OTHER.get((name, kind == ".mkv")):
+        return _Words(out, stream, codec)
     # These are taken for possible until the file is begun.
     refused = (kind == ".mov" and name in ("flac", "libopus", "opus")) or (
         kind == ".mp4" and name.startswith("pcm_")
@@ -90,24 +101,30 @@ class _Copied:
         self._stream, self._clock = stream, _Clock()
 
     def packets(self, packet: Any, start: Fraction) -> Iterator[Any]:
-        self._clock.shift(packet, start)
-        packet.stream = self._stream
-        yield packet
+        if self._clock.shift(packet, start):
+            packet.stream = self._stream
+            yield packet
 
 
 class _Encoded:
-    """Sound encoded anew, without loss."""
+    """Sound encoded anew, without loss up to 24 bits."""
 
     def __init__(self, out: Any, stream: Any, kind: str):
-        codec = "pcm_s16le" if kind == ".mov" else "flac"
-        self._stream = out.add_stream(codec, rate=stream.rate)
+        deep = stream.format.bits > 16 and stream.codec_context.codec.lossless
+        pcm = "pcm_s24le" if deep else "pcm_s16le"
+        self._stream = out.add_stream(pcm if kind == ".mov" else "flac", stream.rate)
+        if deep:
+            self._stream.format = "s32"
         self._stream.layout = stream.layout
         name_alike(self._stream, stream)
         self._clock, self._following = _Clock(), 0
-        self._resampler = av.AudioResampler("s16", stream.layout, stream.rate)
+        self._resampler = av.AudioResampler(
+            "s32" if deep else "s16", stream.layout, stream.rate
+        )
 
     def packets(self, packet: Any, start: Fraction) -> Iterator[Any]:
-        self._clock.shift(packet, start)
+        if not self._clock.shift(packet, start):
+            return
         frames = []
         with contextlib.suppress(av.error.InvalidDataError):  # damaged, and silent
             frames = packet.decode()
@@ -139,22 +156,60 @@ class _Subtitles:
             yield packet
 
 
+class _Words(_Subtitles):
+    """Subtitles of text in the other of two kinds: SubRip, or that of MP4.
+
+    MP4 has before each text its length in two bytes, and behind it how it looks; one
+    without text ends the one before, which FFmpeg sees to when it writes.
+    """
+
+    def __init__(self, out: Any, stream: Any, codec: str):
+        new = out.add_stream(codec)
+        new.codec_context.subtitle_header = b"[Script Info]\n"  # or it is not opened
+        name_alike(new, stream)
+        super().__init__(new)
+        self._change = _from_mp4 if codec == "subrip" else _to_mp4
+
+    def packets(self, packet: Any, start: Fraction) -> Iterator[Any]:
+        if words := self._change(bytes(packet)):
+            new = av.Packet(words)
+            new.pts, new.dts, new.duration = packet.pts, packet.dts, packet.duration
+            new.time_base = packet.time_base
+            yield from super().packets(new, start)
+
+
+def _from_mp4(content: bytes) -> bytes:
+    words = content[2 : 2 + int.from_bytes(content[:2], "big")]
+    if words[:2] in (b"\xfe\xff", b"\xff\xfe"):
+        return words.decode("utf-16", "replace").encode()
+    return words
+
+
+def _to_mp4(content: bytes) -> bytes:
+    words = re.sub(rb"<[^>]*>|\{\\[^}]*\}", b"", content)  # which say how it looks
+    return len(words).to_bytes(2, "big") + words if len(words) < 1 << 16 else b""
+
+
 class _Clock:
     """Counts on where the sound of another film begins."""
 
     def __init__(self) -> None:
-        self._last: Fraction | None = None
+        self._ends: Fraction | None = None
         self._later = Fraction(0)  # than it says is that of a second film, as pictures
+        self._before = Fraction(-(1 << 40))
 
-    def shift(self, packet: Any, start: Fraction) -> None:
-        """Count from `start`."""
+    def shift(self, packet: Any, start: Fraction) -> bool:
+        """Count from `start`; whether it comes after the one before, as it has to."""
         if packet.dts is None or packet.pts is None:
-            return
+            return True
         base = packet.time_base
         due = packet.dts * base + self._later
-        if self._last is not None and due < self._last - 1:
-            self._later += self._last - due
-            due = self._last
+        if self._ends is not None and due < self._ends - BACK:
+            self._later += self._ends - due
+            due = self._ends
+        if due < self._before:  # what is sent again where a broadcast breaks off
+            return False
         by = round((self._later - start) / base)
         packet.pts, packet.dts = packet.pts + by, packet.dts + by
-        self._last = due + (packet.duration or 0) * base
+        self._before, self._ends = due, due + (packet.duration or 0) * base
+        return True

@@ -56,19 +56,21 @@ def run(
     """Colour every film; 1 if any of them could not be.
 
     Raises:
-        UserError: two would become one file, or nothing can be begun.
+        UserError: nothing can be begun.
     """
+    files.need_writable(showing.out, "--out")
     targets: dict[Path, Path] = {}
+    failed = False
     for source in sources:
         other = targets.setdefault(_target(source, showing), source)
-        if other != source:
-            raise UserError(
-                f"{files.shown(other)} and {files.shown(source)} would become one "
-                "file; colour them by two commands, with two --out"
+        if os.path.realpath(other) != os.path.realpath(source):
+            cli.complain(
+                f"{files.shown(source)} would become the same file as "
+                f"{files.shown(other)}; colour it by another command, with another "
+                "--out"
             )
-    files.need_writable(showing.out, "--out")
+            failed = True
     at_work = hire(checkpoint, wish)
-    failed = False
     for source in targets.values():
         try:
             target, before = colour(source, at_work, showing)
