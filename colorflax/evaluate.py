@@ -13,18 +13,18 @@ from absl import flags
 
 from colorflax import __version__, checkpoint, cli, config, contest
 from colorflax.contest import contenders, scoreboard
+from colorflax.contest.entrants import Entrant, named, seeing
 from colorflax.data import library
 from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.metrics import bootstrap
-from colorflax.pretrained import release, shipped
+from colorflax.pretrained import release
 
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint",
-    None,
-    "folder of a run, or one checkpoint in it; `default` is the "
-    "one that comes with colorflax",
-)
+_CHECKPOINT = flags.DEFINE_multi_string(
+    "checkpoint", [], "folder of a run, or one checkpoint in it; `default` is the one "
+    "that comes with colorflax. More than one are compared, on the photographs of the "
+    "first",
+)  # fmt: skip
 _MODEL = flags.DEFINE_enum(
     "model", "network", ["network", "grey", "truth"], "what is judged; the latter two "
     "need no checkpoint"
@@ -76,28 +76,37 @@ def main(argv: Sequence[str]) -> None:
     if not network and (_TEMPERATURE.value or _TAU.value or _GAIN.value):
         raise UserError(f"--model={_MODEL.value} has no temperature, tau or gain")
     out = files.local(_OUT.value) if _OUT.value else None
-    saved = None
-    if _CHECKPOINT.value:
-        saved = shipped.load(_CHECKPOINT.value)
-    own = _own(saved)
-    decoding, versions = _decodings()
-    settings = _settings(saved, own, decoding)
-    model: contenders.Model = contenders.Constant(_MODEL.value)
-    if network:
-        assert saved is not None
-        model = contenders.Network(saved, settings, **versions)
+    entrants = named(_CHECKPOINT.value)
+    first = entrants[0] if entrants else None
+    own = first and first.own
+    decoding, versions = _decodings(len(entrants))
+    settings = _settings(first and first.saved, own, decoding)
     sides = _found(settings, own)
-    result = contest.evaluate(
-        model, sides, settings.data, _MODE.value,
-        batch_size=_BATCH.value, seed=_SEED.value,
-    )  # fmt: skip
-    scores = scoreboard.board(result, _RESAMPLES.value, _SEED.value)
-    known = _trained_on(own, result) if network else None
-    print(_title(saved if network else None, settings, result, known))
+
+    def judged(model: contenders.Model) -> contest.Result:
+        return contest.evaluate(
+            model, sides, settings.data, _MODE.value,
+            batch_size=_BATCH.value, seed=_SEED.value,
+        )  # fmt: skip
+
+    if not network:
+        entrants = []
+        result = judged(contenders.Constant(_MODEL.value))
+    elif len(entrants) == 1:
+        result = judged(contenders.Network(entrants[0].saved, settings, **versions))
+    else:
+        # All can be read before the first is judged.
+        models = {
+            x.name: contenders.Network(x.saved, seeing(settings, x.saved, decoding))
+            for x in entrants
+        }
+        result = contest.beside({name: judged(x) for name, x in models.items()})
+    against = ["grey", *(x.name for x in entrants[:1] if len(entrants) > 1)]
+    scores = scoreboard.board(result, _RESAMPLES.value, _SEED.value, against)
+    print(_title(entrants, settings, result))
     print(scoreboard.text(scores, result, _RESAMPLES.value))
     if out is not None:
-        protocol = _protocol(saved if network else None, settings, result)
-        written = {"protocol": protocol | {"trained_on": known}}
+        written = {"protocol": _protocol(entrants, settings, result)}
         written |= scoreboard.record(scores, result)
         files.write(out, json.dumps(written, indent=1, allow_nan=False).encode())
         print(f"All of it, and every photograph's numbers: {out}")
@@ -130,10 +139,12 @@ def _settings(
     return config.parse(values)
 
 
-def _decodings() -> tuple[dict[str, float], dict[str, list[float]]]:
+def _decodings(
+    checkpoints: int,
+) -> tuple[dict[str, float], dict[str, list[float]]]:
     """Settings that flags name, and the one that is to have several values, if any.
 
-    A temperature alone names its row, as one of several does.
+    Of one checkpoint a temperature alone names its row, as one of several does.
     """
     named = {flag: numbers for flag in _DECODINGS if (numbers := _numbers(flag))}
     several = {flag: numbers for flag, numbers in named.items() if len(numbers) > 1}
@@ -142,7 +153,11 @@ def _decodings() -> tuple[dict[str, float], dict[str, list[float]]]:
         raise UserError(
             f"--{one} and --{other} cannot both be lists; name one of either"
         )
-    if not several and "temperature" in named:
+    if several and checkpoints > 1:
+        raise UserError(
+            f"--{next(iter(several))} with several numbers is for one --checkpoint"
+        )
+    if checkpoints < 2 and not several and "temperature" in named:
         several["temperature"] = named["temperature"]
     fixed = {flag: x for flag, (x, *_) in named.items() if flag not in several}
     return fixed, several
@@ -158,67 +173,40 @@ def _numbers(flag: str) -> list[float]:
         ) from None
 
 
-def _own(saved: checkpoint.Saved | None) -> library.Division | None:
-    """The photographs of the run; None where they are not here, or not all the same."""
-    if saved is None or saved.about["photographs"] == release.PHOTOGRAPHS:
-        return None
-    try:
-        found = library.find(config.parse(saved.about["config"]).data)
-    except UserError:
-        return None
-    return found if library.fingerprint(found) == saved.about["photographs"] else None
-
-
 def _found(settings: config.Config, own: library.Division | None) -> library.Division:
     if _DATA["source"].value or own is not None:
         return library.find(settings.data)
     return library.find_again(settings.data, "--config.data.source")
 
 
-def _trained_on(own: library.Division | None, result: contest.Result) -> int | None:
-    """How many of the photographs the run has trained on; None if it cannot be said."""
-    if own is None:
-        return None
-    seen = {digest.tobytes().hex() for digest in own.training.digests}
-    return sum(sha256 in seen for sha256 in result.photographs)
-
-
 def _title(
-    saved: checkpoint.Saved | None,
-    settings: config.Config,
-    result: contest.Result,
-    known: int | None,
+    entrants: Sequence[Entrant], settings: config.Config, result: contest.Result
 ) -> str:
     n = len(result.photographs)
-    what = f"{n} photograph{'s' if n > 1 else ''} of {settings.data.source}"
-    view = f"--mode={result.protocol['mode']}: {result.protocol['view']}"
-    if saved is None:
-        return f"{what}\n{view}\nmodel: {_MODEL.value}, no network\n"
-    seen = "not known whether it trained on them"
-    if known is not None:
-        seen = f"trained on {known or 'none'} of them"
-    if began := saved.about.get("init_from"):
-        seen += f"; it began with {began['name']}, which may have"
-    path = files.shown(saved.path)
-    return f"{what}\n{view}\nmodel: {path}, step {saved.step}; {seen}\n"
+    lines = [
+        f"{n} photograph{'s' if n > 1 else ''} of {settings.data.source}",
+        f"--mode={result.protocol['mode']}: {result.protocol['view']}",
+    ]
+    for x in entrants:
+        name = "model" if len(entrants) == 1 else x.name
+        lines.append(f"{name}: {x.said(result)}")
+    if not entrants:
+        lines.append(f"model: {_MODEL.value}, no network")
+    return "\n".join([*lines, ""])
 
 
 def _protocol(
-    saved: checkpoint.Saved | None, settings: config.Config, result: contest.Result
+    entrants: Sequence[Entrant], settings: config.Config, result: contest.Result
 ) -> dict[str, Any]:
     device = jax.devices()[0]
+    records = {x.name: x.record(result) for x in entrants}
+    one = next(iter(records.values()), None)
     return {
         **result.protocol,
         "model": _MODEL.value,
-        "checkpoint": None
-        if saved is None
-        else {
-            "path": str(saved.path),
-            "step": saved.step,
-            "sha256": checkpoint.digest(saved.variables),
-            "by": saved.about["colorflax"],
-        },
-        "objective": dataclasses.asdict(settings.objective) if saved else None,
+        "checkpoint": records if len(records) > 1 else one,
+        "trained_on": one["trained_on"] if one and len(records) == 1 else None,
+        "objective": dataclasses.asdict(settings.objective) if entrants else None,
         "data": dataclasses.asdict(settings.data),
         "intervals": {
             "level": bootstrap.LEVEL,

@@ -95,7 +95,13 @@ def untrained(workdir: Path, words: str = "") -> Path:
         opt_state=(),
     )
     prior = rng.dirichlet(np.ones(313)).tolist()
-    about = {"config": values, "photographs": "", "features": None, "prior": prior}
+    about = {
+        "colorflax": "",
+        "config": values,
+        "photographs": "",
+        "features": None,
+        "prior": prior,
+    }
     checkpoints = checkpoint.Checkpoints(workdir, about, keep=1)
     checkpoints.save(0, state, score=None)
     checkpoints.close()

@@ -10,6 +10,7 @@ import compiling
 import jax
 import numpy as np
 import pytest
+import runs
 
 from colorflax import checkpoint, config, contest
 from colorflax.color import bins
@@ -129,6 +130,45 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     bad = _command(run, "--temperature=warm")
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr.startswith("colorflax: --temperature=warm should be numbers")
+
+
+def test_two_checkpoints_on_the_same_photographs(photos: str, tmp_path: Path) -> None:
+    """Each has the numbers that it has alone, and their difference is paired."""
+    names = []
+    for name, words in (("one", ""), ("other", "classification")):
+        (tmp_path / name).mkdir()
+        names.append(runs.untrained(tmp_path / name, words))
+    out = tmp_path / "scores.json"
+    where = [
+        f"--config.data.source=folder:{photos}", "--config.data.size=16",
+        "--config.data.short_side=16", "--resamples=200", f"--out={out}",
+    ]  # fmt: skip
+    alone = []
+    for run in names:
+        assert _command(f"--checkpoint={run}", *where).returncode == 0
+        alone.append(json.loads(out.read_text())["scores"]["model"])
+    both = [f"--checkpoint={run}" for run in names]
+    done = _command(*both, *where)
+    assert done.returncode == 0, done.stderr
+    written = json.loads(out.read_text())
+    scores = written["scores"]
+    assert [*scores][:3] == ["one", "other", "grey"]
+    assert [*scores][-3:] == ["one - grey", "other - grey", "other - one"]
+    assert scores["one"]["mse"] != scores["other"]["mse"]
+    for name, own in zip(("one", "other"), alone, strict=True):
+        assert scores[name] == own
+        assert f"\n{name}: {tmp_path / name}" in done.stdout
+        assert written["protocol"]["checkpoint"][name]["trained_on"] is None
+    rows = written["photographs"].values()
+    less = [row["other"]["mse"] - row["one"]["mse"] for row in rows]
+    paired = scores["other - one"]["mse"]
+    assert paired["value"] == pytest.approx(np.mean(less), rel=1e-4)
+    assert min(less) < paired["low"] < paired["value"] < paired["high"] < max(less)
+    for flags, message in (
+        (both[:1] * 2, "named by two --checkpoint"),
+        ([*both, "--gain=1,2"], "--gain with several numbers is for one --checkpoint"),
+    ):
+        assert message in commands.complaint(_command(*flags, *where))
 
 
 @pytest.mark.parametrize(

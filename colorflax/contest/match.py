@@ -123,6 +123,17 @@ def evaluate(
     )
 
 
+def beside(results: Mapping[str, Result]) -> Result:
+    """Of several on the same photographs: the model of each by its name."""
+    first = next(iter(results.values()))
+    systems = {name: result.systems["model"] for name, result in results.items()}
+    for baseline in (x for x in BASELINES if x in first.systems):
+        # Beside a classification they have more to say.
+        said = [result.systems[baseline] for result in results.values()]
+        systems[baseline] = max(said, key=len)
+    return dataclasses.replace(first, systems=systems)
+
+
 def rarity(counts: Int[np.ndarray, "313"]) -> Float[np.ndarray, "313"]:
     """The weight of each bin in the rebalanced AuC, 1 in the mean over pixels.
 

@@ -1,7 +1,7 @@
 """What a contest came to: means with their intervals, as a table and as JSON."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,10 +68,18 @@ LABELS = {"mean": "mean colour", "random": "random photo"}
 _WIDTH = 19
 
 
-def board(result: Result, resamples: int, seed: int, against: str = "grey") -> Board:
-    """Every number of every system, and of each but the baselines less `against`'s.
+def board(
+    result: Result, resamples: int, seed: int, against: Sequence[str] = ("grey",)
+) -> Board:
+    """Every number of every system, and of each but the baselines less another's.
 
     All share the same resamples of photographs.
+
+    Args:
+        result: of a contest.
+        resamples: how many.
+        seed: of them.
+        against: whose numbers are subtracted.
     """
     places = [(s, n) for s, parts in result.systems.items() for n in parts]
     parts = [result.systems[s][n] for s, n in places]
@@ -86,12 +94,12 @@ def board(result: Result, resamples: int, seed: int, against: str = "grey") -> B
         finish = FINISH.get(number, bootstrap.ratio)
         one, many = finish(totals[:, start:stop]), finish(draws[:, start:stop])
         found[system, number] = one, many
-    for system, number in places:
-        compared = (against, number) in found and not number.startswith("true_")
-        if system not in (*BASELINES, against) and compared:
-            pair = zip(found[system, number], found[against, number], strict=True)
+    for other, (system, number) in itertools.product(against, places):
+        compared = (other, number) in found and not number.startswith("true_")
+        if system not in (*BASELINES, other) and compared:
+            pair = zip(found[system, number], found[other, number], strict=True)
             one, many = (ours - theirs for ours, theirs in pair)
-            found[f"{system} - {against}", number] = one, many
+            found[f"{system} - {other}", number] = one, many
     scores: Board = {}
     for (system, number), (one, many) in found.items():
         ends = bootstrap.interval(many) if len(table) > 1 else (np.nan, np.nan)
@@ -102,20 +110,21 @@ def board(result: Result, resamples: int, seed: int, against: str = "grey") -> B
 def text(scores: Board, result: Result, resamples: int) -> str:
     """A block of lines for each few numbers, and what they mean."""
     lines = []
+    names = max(14, *(len(LABELS.get(system, system)) + 2 for system in scores))
     for block in _BLOCKS:
         if not any(c.number in numbers for numbers in scores.values() for c in block):
             continue
-        lines.append(" " * 14 + "".join(f"{c.label:>{_WIDTH}}" for c in block))
+        lines.append(" " * names + "".join(f"{c.label:>{_WIDTH}}" for c in block))
         for system, numbers in scores.items():
             if block[0].number in numbers:
-                sign = "+" if system.endswith(" - grey") else ""
+                sign = "" if system in result.systems else "+"
                 cells = [_cells(numbers.get(c.number), sign + c.form) for c in block]
                 label = LABELS.get(system, system)
                 for name, row in zip(
                     (label, ""), zip(*cells, strict=True), strict=True
                 ):
                     if "".join(row).strip():
-                        lines.append(f"{name:14}" + "".join(row))
+                        lines.append(f"{name:{names}}" + "".join(row))
         lines.append("")
     return "\n".join([*lines, *_notes(scores, result, resamples)])
 
@@ -180,14 +189,13 @@ def _notes(scores: Mapping[str, Any], result: Result, resamples: int) -> list[st
         "ab is measured before, RGB after fitting into sRGB; an exact copy scores "
         "58.92 dB, which stands for infinity",
     ]
-    some = next(iter(scores))
     ratios = result.systems["grey"]["chroma_ratio"][:, 1]
     if not ratios.all():
         notes.append(
             f"chroma/truth: of the {int(ratios.sum())} photographs whose mean chroma "
             f"is at least {metrics.LEAST_CHROMA:g}"
         )
-    if "bits" in scores[some]:
+    if any("bits" in numbers for numbers in scores.values()):
         notes.append(
             f"bits to name the nearest of 313 bins (knowing nothing: "
             f"{np.log2(313):.2f}; mean colour: knowing how often each occurs); "

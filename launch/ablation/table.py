@@ -106,7 +106,7 @@ def build(found: Found) -> Table:
 
 def _of_network(found: Found, names: Sequence[str], reference: str) -> Table:
     means = {name: found.mean(name) for name in names}
-    board = scoreboard.board(_with(found.result, means), RESAMPLES, SEED, reference)
+    board = scoreboard.board(_with(found.result, means), RESAMPLES, SEED, [reference])
     rows: Table = {}
     for name in names:
         rows[name] = {}
