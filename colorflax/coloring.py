@@ -64,6 +64,15 @@ class Coloring:
         return ab, kept.get(NOTES, {})
 
 
+def kinds(task: Any) -> dict[str, str]:
+    """Of what classes a task's network and objective are, for whom it has them."""
+    return {
+        part: f"{type(value).__module__}.{type(value).__qualname__}"
+        for part in ("model", "objective")
+        if (value := getattr(task, part, None)) is not None
+    }
+
+
 def parts(
     settings: config.Config, prior: np.ndarray | None
 ) -> tuple[nn.Module, Objective]:

@@ -150,3 +150,19 @@ def test_overlap_of_splits(train: str, validation: str, overlap: bool) -> None:
             config.parse(values)
     else:
         config.parse(values)
+
+
+def test_a_rate_that_never_rises_or_falls_is_told() -> None:
+    def doubts(**optim: object) -> str:
+        values = fusion.get_config().to_dict()
+        values["train"]["steps"] = 10
+        values["optim"] |= optim
+        return "; ".join(rules.doubts(config.parse(values)))
+
+    assert doubts() == ""
+    assert doubts(schedule="cosine", cosine_steps=10) == ""
+    assert "before the learning rate has fallen" in doubts(
+        schedule="cosine", cosine_steps=11
+    )
+    assert doubts(warmup_steps=9) == ""
+    assert "while the learning rate still rises" in doubts(warmup_steps=10)

@@ -141,6 +141,14 @@ def test_one_run_says_it_all(bins_run: Path, monkeypatch: pytest.MonkeyPatch) ->
     said.picture(temperature=1.0)
     assert len(list(said.samples(2))) == 2
     assert said.confidence().shape == (40, 48)
+    likely = said.probabilities()
+    assert likely.shape == (*said.rows_columns, 313)
+    np.testing.assert_allclose(likely.sum(axis=-1), 1, atol=1e-5)
+    mean = likely @ bins.CENTRES
+    np.testing.assert_allclose(
+        mean, said.decode(said.head, 1.0, 0.0)[0][: mean.shape[0], : mean.shape[1]],
+        atol=0.05,
+    )  # fmt: skip
     assert len(runs) == 1
 
 

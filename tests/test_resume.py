@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import runs
 from PIL import Image
 
-from colorflax import checkpoint
+from colorflax import checkpoint, predict
 from colorflax.errors import UserError
 from colorflax.training import assemble, resume, train
 from launch import drill
@@ -34,6 +35,31 @@ def test_a_finished_run_is_not_run_again(copy: Path, photos: str) -> None:
     numbers = runs.finish(runs.settings(photos), copy)
     assert (copy / "metrics.jsonl").read_text() == before
     assert numbers["mse"] == runs.evaluations(copy)[-1]["eval/mse"]
+
+
+def test_a_network_of_ones_own_is_not_taken_for_ours(
+    copy: Path, photos: str, tmp_path: Path
+) -> None:
+    """Nor is a run of one gone on with by another, whatever the config says."""
+    settings = runs.settings(photos)
+    made = r"trained with small\.Line and colorflax\.objectives\.Regression, which its"
+    with pytest.raises(UserError, match=made):
+        predict.load(copy)
+    run = assemble.assemble(settings, copy)
+    colorizer = predict.Colorizer(
+        checkpoint.load(copy), coloring=runs.begin(settings, copy).task
+    )
+    assert colorizer(np.zeros((20, 20), np.uint8)).shape == (20, 20, 3)
+    with pytest.raises(UserError, match=r"small\.Line .* is of colorflax\.models"):
+        train.train(run, settings, copy)
+
+
+def test_pictures_of_a_run_are_no_photographs(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "run").mkdir(parents=True)
+    settings = runs.settings(str(tmp_path / "photos"))
+    for place in (tmp_path / "photos", tmp_path / "photos" / "run"):
+        with pytest.raises(UserError, match="lies among the photographs of folder:"):
+            assemble.assemble(settings, place)
 
 
 def test_a_run_that_saved_nothing_may_become_another(

@@ -88,6 +88,9 @@ def test_default_is_the_word_for_ours(
     shutil.copytree(finished / "checkpoints" / "4", tmp_path / "default/checkpoints/4")
     assert shipped.load(None).step == shipped.load("default").step == 6
     assert shipped.load("./default").step == 4
-    assert colorflax.load("default").saved.step == 6
+    shutil.rmtree("default")
+    ours = runs.untrained(tmp_path / "default")
     for folder in ("./default", Path("default")):
-        assert colorflax.load(folder).saved.step == 4
+        assert shipped.load(folder).path.is_relative_to(Path("default"))
+        place = colorflax.load(folder).saved.path
+        assert (tmp_path / place).is_relative_to(ours)

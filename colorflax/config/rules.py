@@ -97,6 +97,23 @@ def check_training(c: Config) -> None:
     )
 
 
+def doubts(c: Config) -> list[str]:
+    """What trains as it says, but hardly as somebody means it."""
+    o, last = c.optim, c.train.steps
+    found = []
+    if o.schedule == "cosine" and last < o.cosine_steps:
+        found.append(
+            f"config.train.steps={last} ends before the learning rate has fallen, "
+            f"which it does until config.optim.cosine_steps={o.cosine_steps}"
+        )
+    if last <= o.warmup_steps:
+        found.append(
+            f"config.train.steps={last} ends while the learning rate still rises, "
+            f"until config.optim.warmup_steps={o.warmup_steps}"
+        )
+    return found
+
+
 def check_devices(config: Config, devices: int, processes: int) -> None:
     """Raise `UserError` unless the batch divides over devices and processes."""
     batch, pieces = config.train.batch_size, config.train.accumulate

@@ -60,6 +60,8 @@ def wish(**more: Any) -> Wish:
     Raises:
         UserError: they contradict each other.
     """
+    if flags.FLAGS["checkpoint"].present > 1:
+        raise UserError("--checkpoint is given more than once; one colours at a time")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
     lent = _REFERENCE.value is not None, bool(_PALETTE.value)

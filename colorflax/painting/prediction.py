@@ -152,6 +152,18 @@ class Prediction:
             self, head=reference.lend(self.head, size, shares, likeness)
         )
 
+    def probabilities(self) -> Float[np.ndarray, "rows columns 313"]:
+        """How likely each of the bins is, whose ab are `color.bins.CENTRES`.
+
+        At the size of the head: that at which the network sees the picture, over its
+        stride.
+
+        Raises:
+            UserError: the checkpoint states no distribution.
+        """
+        distribution(self.objective, "probabilities", self.name)
+        return self._cut(jax.nn.softmax(self.head))
+
     def confidence(self) -> UInt8[np.ndarray, "h w"]:
         """How sure the network is of each pixel's colour: 0 to 255; see `posterior`.
 

@@ -64,6 +64,9 @@ def assemble(
     rules.check_training(settings)
     rules.check_devices(settings, jax.device_count(), jax.process_count())
     _check_best(settings.train.best)
+    _check_place(settings.data.source, workdir)
+    for doubt in rules.doubts(settings):
+        _log.warning("%s: %s", workdir, doubt)
     before = checkpoint.remembered(workdir)
     changed = resume.changes(before, settings) if before else {}
     resume.permit(changed, workdir, allow_changes)
@@ -173,6 +176,19 @@ def _codes(before: dict[str, Any] | None) -> list[str | None]:
     codes = before.get("code", [None]) if before else []
     now = code.sha256()
     return codes if codes[-1:] == [now] else [*codes, now]
+
+
+def _check_place(source: str, workdir: Path) -> None:
+    """Refuse to put pictures of a run among the photographs that it trains on."""
+    kind, _, place = source.partition(":")
+    if kind != "folder":
+        return
+    photos, run = files.local(place).resolve(), workdir.resolve()
+    if run == photos or photos in run.parents:
+        raise UserError(
+            f"{workdir} lies among the photographs of {source}; name a --workdir "
+            "outside of them"
+        )
 
 
 def _check_best(name: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from colorflax.data.pipeline import HostBatch
 from colorflax.machines import sharding, xla
@@ -45,12 +46,16 @@ def lane(
     mesh = sharding.mesh(devices)
     everywhere, split = sharding.replicated(mesh), sharding.split(mesh)
     put = functools.partial(sharding.put, sharding=split)
-    key = jax.random.key(seed)
+    # Given to the programs, not part of them: another seed is not compiled anew.
+    seeds = sharding.put({"seed": np.asarray(seed, np.uint32)}, everywhere)["seed"]
     platform = mesh.devices.flat[0].platform
 
-    def train_step(state: Any, batch: Any, axis: str | None = None) -> Any:
+    def train_step(
+        state: Any, batch: Any, seed: jax.Array, axis: str | None = None
+    ) -> Any:
         # A function of the step number, so that resuming needs no saved key.
-        return task.train_step(state, batch, jax.random.fold_in(key, state.step), axis)
+        key = jax.random.fold_in(jax.random.key(seed), state.step)
+        return task.train_step(state, batch, key, axis)
 
     def eval_step(state: Any, batch: Any) -> Any:
         return *task.eval_step(state, batch), batch["mask"]
@@ -58,7 +63,7 @@ def lane(
     if parallel == "jit":
         step = jax.jit(
             train_step,
-            in_shardings=(everywhere, split),
+            in_shardings=(everywhere, split, everywhere),
             out_shardings=everywhere,
             donate_argnums=0,
             compiler_options=xla.options(platform),
@@ -72,7 +77,7 @@ def lane(
             functools.partial(train_step, axis=sharding.AXIS),
             axis_name=sharding.AXIS,
             devices=devices,
-            in_axes=(None, 0),
+            in_axes=(None, 0, None),
             out_axes=None,
             donate_argnums=0,
         )
@@ -82,7 +87,7 @@ def lane(
             return {k: v.reshape(n, -1, *v.shape[1:]) for k, v in batch.items()}
 
     init = jax.jit(
-        lambda batch: task.init(key, batch),
+        lambda batch, seed: task.init(jax.random.key(seed), batch),
         out_shardings=everywhere,
         # It runs once; for random numbers LLVM would take seconds to save no time.
         compiler_options={"xla_backend_optimization_level": 1}
@@ -96,7 +101,7 @@ def lane(
         compiler_options=xla.options(platform),
     )
     return Lane(
-        init=lambda batch: init(put(batch)),
-        train_step=lambda state, batch: step(state, put(share(batch))),
+        init=lambda batch: init(put(batch), seeds),
+        train_step=lambda state, batch: step(state, put(share(batch)), seeds),
         eval_step=lambda state, batch: evaluate(state, put(batch)),
     )

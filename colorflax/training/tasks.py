@@ -74,6 +74,7 @@ class Colorization(Coloring):
     """Predict ab from L: a network under an objective, and how it is trained."""
 
     optimizer: optax.GradientTransformation
+    rate: optax.Schedule  # of the optimiser, to be told
     augment: config.Augment
     ema: float = 0.0  # share of the past in an average of the parameters; 0 keeps none
     accumulate: int = 1  # pieces of a batch, one after another
@@ -86,7 +87,8 @@ class Colorization(Coloring):
     def build(cls, settings: config.Config, prior: np.ndarray | None) -> "Colorization":
         """What a config names."""
         return cls(
-            *parts(settings, prior), optim.build(settings.optim), settings.data.augment,
+            *parts(settings, prior), optim.build(settings.optim),
+            optim.schedule(settings.optim), settings.data.augment,
             ema=settings.optim.ema, accumulate=settings.train.accumulate,
         )  # fmt: skip
 
@@ -106,7 +108,7 @@ class Colorization(Coloring):
     def train_step(
         self, state: TrainState, batch: Batch, key: jax.Array, axis: str | None
     ) -> tuple[TrainState, dict[str, jax.Array]]:
-        """One update; the loss, and the lengths of its gradient and of the result."""
+        """One update; loss, learning rate, the lengths of gradient and parameters."""
 
         def cost(params: Any, piece: Batch) -> tuple[jax.Array, Any]:
             _, ab = split(piece["rgb"])
@@ -128,12 +130,14 @@ class Colorization(Coloring):
         descend = jax.value_and_grad(cost, has_aux=True)
         step = pieces.mean(partial(descend, state.params), batch, self.accumulate)
         (loss, model_state), gradients = jax.lax.pmean(step, axis) if axis else step
+        rate = jnp.asarray(self.rate(state.step), jnp.float32)
         state = state.apply(gradients, model_state, self.optimizer)
         scalars = {
             "loss": loss,
             "gradient_norm": optax.tree.norm(gradients),
             # Overflows before the loss does: no broken state passes for a good one.
             "parameter_norm": optax.tree.norm(state.params),
+            "learning_rate": rate,
         }
         return state, scalars
 

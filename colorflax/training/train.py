@@ -1,6 +1,7 @@
 """The loop: evaluate, save, take the next batch, step, log. It knows a task only."""
 
 import contextlib
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 
 import jax
 
-from colorflax import config
+from colorflax import checkpoint, config
 from colorflax.checkpoint import Checkpoints
+from colorflax.coloring import kinds
+from colorflax.disk import files
 from colorflax.errors import Stopped, UserError
 from colorflax.machines import distributed, sharding, signals
 from colorflax.training import speed, steps, validation
@@ -40,7 +43,9 @@ def train(
     sign = -run.task.scores[timing.best]  # checkpoints take the lowest for the best
     with contextlib.ExitStack() as stack:
         request = stack.enter_context(signals.caught())
-        checkpoints = Checkpoints(workdir, run.about, keep=timing.keep)
+        about = run.about | {"kinds": kinds(run.task)}
+        _need_same_kinds(workdir, about["kinds"])
+        checkpoints = Checkpoints(workdir, about, keep=timing.keep)
         stack.callback(checkpoints.close)
         example = next(run.evaluation_batches())  # of the shapes of all
         state = lane.init(example)
@@ -61,6 +66,9 @@ def train(
             done = f"already at step {start}, nothing to train"
             say(f"{workdir}: {going_on if start < timing.steps else done}")
         writers = Writers(workdir, start) if first else Silence()
+        if first:
+            content = json.dumps(settings.to_dict(), indent=1).encode()
+            files.write(workdir / "config.json", content)
         stack.callback(writers.close)
         work = speed.UNKNOWN
         if first and start < timing.steps:
@@ -138,6 +146,16 @@ def train(
             request.code,
         )
     return numbers
+
+
+def _need_same_kinds(workdir: Path, now: dict[str, str]) -> None:
+    """Refuse to go on with the network or objective of others."""
+    before = (checkpoint.remembered(workdir) or {}).get("kinds", now)
+    if before != now:
+        raise UserError(
+            f"{workdir} holds a run of {' and '.join(before.values())}, and this one "
+            f"is of {' and '.join(now.values())}; name another folder for a new run"
+        )
 
 
 def _until(wanted: Callable[[], bool], batches: Iterable[Any]) -> Iterator[Any]:
