@@ -107,6 +107,7 @@ def test_odd_files_and_names_stop_nothing(tmp_path: Path) -> None:
         (["{in}", "--min_chroma=900"], "none of 2 photographs is left"),
         (["{in}", "--features=vgg99"], "cannot be 'vgg99'"),
         (["{in}", "--out=/dev/null/x"], "cannot be written"),
+        (["{in}", "--out={in}"], "--out is this folder itself"),
     ],
 )
 def test_one_line_says_what_is_wrong(
@@ -119,6 +120,7 @@ def test_one_line_says_what_is_wrong(
     done = commands.run(module, *usual, *words)
     assert message in commands.complaint(done)
     assert not (tmp_path / "out" / "records.json").exists()
+    assert not (folder / "progress").exists()
 
 
 def test_audit_only_writes_no_records_and_binds_nothing(tmp_path: Path) -> None:

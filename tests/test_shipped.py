@@ -1,5 +1,6 @@
 """The checkpoint that comes with colorflax: there, small, and better than grey."""
 
+import fnmatch
 import tomllib
 from pathlib import Path
 
@@ -18,9 +19,13 @@ def test_it_is_small_and_part_of_the_package() -> None:
     files = {path for path in kept.rglob("*") if path.is_file()}
     assert 1e6 < exported.size(kept) <= 16e6
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
-    patterns = project["tool"]["setuptools"]["package-data"]["colorflax"]
-    packed = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
-    assert files <= packed
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel == {"packages": [PACKAGE.name]}  # all of it but what git ignores
+    ignored = (PACKAGE.parent / ".gitignore").read_text().split()
+    for path in files:
+        names = path.relative_to(PACKAGE.parent).parts
+        for pattern in ignored:
+            assert not fnmatch.filter(names, pattern.rstrip("/"))
 
 
 def test_its_card_says_which_it_is_and_on_what_terms() -> None:

@@ -25,8 +25,8 @@ def run(job: Job) -> bool:
             written, or was begun with other photographs or flags.
     """
     try:
+        sources = expand(job.names, job.out)  # before anything is made
         with lock.hold(job.progress / "lock", "--out"):
-            sources = expand(job.names, job.out)
             begun = any(job.out.glob("records*")) or (job.out / ABOUT).exists()
             # While no record follows from a plan, another is as good.
             before = plan.read(job.progress / "plan.json") if begun else None
