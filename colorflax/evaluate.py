@@ -1,6 +1,7 @@
 """How good is a checkpoint? python -m colorflax.evaluate --checkpoint=RUN."""
 
 import dataclasses
+import itertools
 import json
 import shlex
 import sys
@@ -93,7 +94,7 @@ def main(argv: Sequence[str]) -> None:
         entrants = []
         result = judged(contenders.Constant(_MODEL.value))
     elif len(entrants) == 1:
-        result = judged(contenders.Network(entrants[0].saved, settings, **versions))
+        result = judged(contenders.Network(entrants[0].saved, settings, versions))
     else:
         # All can be read before the first is judged.
         models = {
@@ -141,26 +142,27 @@ def _settings(
 
 def _decodings(
     checkpoints: int,
-) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Settings that flags name, and the one that is to have several values, if any.
+) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Settings that flags name, and what differs in each version.
 
     Of one checkpoint a temperature alone names its row, as one of several does.
     """
     named = {flag: numbers for flag in _DECODINGS if (numbers := _numbers(flag))}
     several = {flag: numbers for flag, numbers in named.items() if len(numbers) > 1}
-    if len(several) > 1:
-        one, other, *_ = several
-        raise UserError(
-            f"--{one} and --{other} cannot both be lists; name one of either"
-        )
     if several and checkpoints > 1:
         raise UserError(
             f"--{next(iter(several))} with several numbers is for one --checkpoint"
         )
-    if checkpoints < 2 and not several and "temperature" in named:
+    if checkpoints == 1 and not several and "temperature" in named:
         several["temperature"] = named["temperature"]
     fixed = {flag: x for flag, (x, *_) in named.items() if flag not in several}
-    return fixed, several
+    versions = [
+        dict(zip(several, numbers, strict=True))
+        for numbers in itertools.product(*several.values())
+    ]
+    if len(several) == 1 and "temperature" not in several:
+        versions = [{}, *versions]  # as its config says as well
+    return fixed, versions
 
 
 def _numbers(flag: str) -> list[float]:

@@ -32,7 +32,9 @@ def test_colder_is_livelier(photos: str, bins_run: checkpoint.Saved, mode: str) 
     """Towards the mean of the distribution colours fade."""
     settings = entrants.settings(photos, "classification")
     temperatures = [0.05, 0.2, 0.38, 1.0, 3.0]
-    model = contenders.Network(bins_run, settings, temperature=temperatures)
+    model = contenders.Network(
+        bins_run, settings, [{"temperature": t} for t in temperatures]
+    )
     result = entrants.evaluate(model, settings, mode)
     names = [f"T={t:g}" for t in temperatures]
     lively = [result.values(name, "colourfulness").mean() for name in names]
@@ -56,7 +58,7 @@ def test_tau_needs_the_prior_and_moves_colours(
     assert (plain.values("model", "mse") != moved.values("model", "mse")).all()
     assert np.array_equal(plain.values("model", "bits"), moved.values("model", "bits"))
     both = entrants.evaluate(
-        contenders.Network(bins_run, settings, tau=[1.0]), settings
+        contenders.Network(bins_run, settings, [{}, {"tau": 1.0}]), settings
     )
     for name, alone in (("model", plain), ("tau=1", moved)):
         theirs = alone.values("model", "mse")
@@ -70,14 +72,14 @@ def test_gain_multiplies_chroma(photos: str, bins_run: checkpoint.Saved) -> None
     settings = entrants.settings(photos, "classification")
     plain = entrants.evaluate(contenders.Network(bins_run, settings), settings)
     gain = [1.0, 2.0]
-    model = contenders.Network(bins_run, settings, gain=gain)
+    model = contenders.Network(bins_run, settings, [{}, *({"gain": x} for x in gain)])
     vivid = entrants.evaluate(model, settings)
     for name, times in (("model", 1), ("gain=1", 1), ("gain=2", 2)):
         ours = vivid.values(name, "chroma_ratio")
         theirs = times * plain.values("model", "chroma_ratio")
         np.testing.assert_allclose(ours, theirs, rtol=1e-4)
     with pytest.raises(UserError, match=r"gain should be positive, not 0"):
-        contenders.Network(bins_run, settings, gain=[0.0])
+        contenders.Network(bins_run, settings, [{"gain": 0.0}])
 
 
 def test_bits_of_knowing_only_how_often_each_bin_occurs(
@@ -104,4 +106,6 @@ def test_bits_of_knowing_only_how_often_each_bin_occurs(
 def test_a_regression_has_no_temperature(photos: str, tmp_path: Path) -> None:
     regression = entrants.saved(entrants.settings(photos), tmp_path)
     with pytest.raises(UserError, match="trained with regression"):
-        contenders.Network(regression, entrants.settings(photos), [1.0])
+        contenders.Network(
+            regression, entrants.settings(photos), [{"temperature": 1.0}]
+        )

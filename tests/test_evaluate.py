@@ -124,9 +124,13 @@ def test_a_checkpoint_and_whether_it_knows_the_photographs(
     vivid, plain = (written["scores"][f"gain={g}"]["chroma_ratio"] for g in (3, 1))
     assert vivid["value"] == pytest.approx(3 * plain["value"], rel=1e-4)
     assert written["protocol"]["objective"]["tau"] == 0
-    bad = _command(run, "--temperature=0.2,1", "--tau=0,1")
-    assert bad.returncode == 1
-    assert "--temperature and --tau cannot both be lists" in bad.stderr
+    done = _command(run, f"--out={out}", "--temperature=0.2,1", "--gain=1,3")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(out.read_text())["scores"]
+    names = [f"T={t:g} gain={g}" for t in (0.2, 1) for g in (1, 3)]
+    assert [*scores][:4] == names
+    pale, vivid = (scores[name]["chroma_ratio"]["value"] for name in names[2:])
+    assert vivid == pytest.approx(3 * pale, rel=1e-4)
     bad = _command(run, "--temperature=warm")
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr.startswith("colorflax: --temperature=warm should be numbers")

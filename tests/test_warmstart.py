@@ -57,6 +57,12 @@ def test_the_same_command_goes_on(
         ends.append(workdir)
     runs.assert_same_end(ends[0], ends[1])
     runs.assert_same_end(ends[0], ends[2])
+    step = checkpoint.load(finished).step
+    (began,) = (row for row in runs.evaluations(finished) if row["step"] == step)
+    for end in ends:
+        looks = runs.evaluations(end)
+        assert [row["step"] > 0 for row in looks[:2]] == [False, True]
+        assert looks[0]["eval/mse"] == began["eval/mse"]
     about = checkpoint.load(ends[2]).about
     assert about["init_from"]["name"] == str(finished)
     with pytest.raises(AssertionError):

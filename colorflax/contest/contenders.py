@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -68,14 +68,12 @@ class Constant:
 
 
 class Network:
-    """A checkpoint, at its own temperature or at several.
+    """A checkpoint, as its config decodes it or in several other ways.
 
     Args:
         saved: the checkpoint.
-        settings: its config, as far as wanted with other data or another tau.
-        temperature: several in place of the config's, a version for each.
-        tau: further versions, otherwise as the config has it.
-        gain: likewise.
+        settings: its config, as far as wanted with other data or another decoding.
+        decodings: of each version what differs: temperature, tau, gain.
 
     Raises:
         UserError: a temperature or tau of a regression; one that cannot be, or a tau
@@ -86,28 +84,20 @@ class Network:
         self,
         saved: checkpoint.Saved,
         settings: config.Config,
-        temperature: Sequence[float] = (),
-        tau: Sequence[float] = (),
-        gain: Sequence[float] = (),
+        decodings: Sequence[Mapping[str, float]] = ({},),
     ):
         self._saved = dataclasses.replace(
             saved, about=saved.about | {"config": settings.to_dict()}
         )
         task = predict.built(saved, settings)
         self._objective = task.objective
-        versions = _versions(task.objective, temperature)
-        for knob, values in (("tau", tau), ("gain", gain)):
-            for x in values:
-                other = settings.to_dict()
-                other["objective"][knob] = x
-                turned = predict.built(saved, config.parse(other))
-                versions[f"{knob}={x:g}"] = turned.objective
+        versions = {_name(x): _decoded(saved, settings, x) for x in decodings}
         self._decode = {n: jax.jit(x.decode) for n, x in versions.items()}
         self._run = jax.jit(task.head, compiler_options=xla.options())
 
     @property
     def names(self) -> Sequence[str]:
-        """`model`, or T=0.38 and so on; tau=1, gain=1.5."""
+        """`model`, T=0.38, tau=1, gain=1.5, or several of these."""
         return tuple(self._decode)
 
     def embeddings(self, photos: Photographs) -> Embeddings:
@@ -193,22 +183,22 @@ def mean_of(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
     return np.stack([np.where(there, values, 0), there], axis=1)
 
 
-def _versions(
-    objective: Objective, temperatures: Sequence[float]
-) -> dict[str, Objective]:
-    if not temperatures:
-        return {"model": objective}
-    if not isinstance(objective, Classification):
+def _name(decoding: Mapping[str, float]) -> str:
+    shown = {"T" if k == "temperature" else k: x for k, x in decoding.items()}
+    return " ".join(f"{k}={x:g}" for k, x in shown.items()) or "model"
+
+
+def _decoded(
+    saved: checkpoint.Saved, settings: config.Config, decoding: Mapping[str, float]
+) -> Objective:
+    if "temperature" in decoding and settings.objective.name != "classification":
         raise UserError(
             "a temperature is that of a classification; this checkpoint was trained "
             "with regression"
         )
-    for temperature in temperatures:
-        if not 0 < temperature < float("inf"):
-            raise UserError(f"a temperature should be positive, not {temperature:g}")
-    return {
-        f"T={t:g}": dataclasses.replace(objective, temperature=t) for t in temperatures
-    }
+    values = settings.to_dict()
+    values["objective"] |= decoding
+    return predict.built(saved, config.parse(values)).objective
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

@@ -52,7 +52,9 @@ def train(
         start = step = checkpoints.latest() or 0
         distributed.agree({"the newest checkpoint": start})
         first = jax.process_index() == 0  # the one that reports
-        judged = 0  # nothing up to here is to be evaluated
+        # Nothing up to here is to be evaluated. What a network is worth before it is
+        # trained further should be known, what random numbers are need not.
+        judged = -1 if run.about.get("init_from") else 0
         if start:
             state = checkpoints.restore(start, state)
             # A run that was asked to stop saved before it evaluated.
@@ -125,7 +127,7 @@ def train(
             # What was judged is kept, for it may be the best.
             if save or (fresh and (stop or score is not None)):
                 checkpoints.save(step, state, score)
-            elif score is not None and new and step == start:
+            elif score is not None and new and step == start > 0:
                 checkpoints.score(step, score)
             if last or stop:
                 break

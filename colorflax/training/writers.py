@@ -38,7 +38,9 @@ class Writers:
         self._path = workdir / "metrics.jsonl"
         self._pictures = workdir / "pictures"
         self._pictures.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in _lines(self._path) if _before(line, start)]
+        # Of a run that had saved nothing all is taken back.
+        known = _lines(self._path) if start else ()
+        kept = [line for line in known if _before(line, start)]
         files.write(self._path, "".join(kept).encode())
         self._jsonl = self._path.open("a")
         board = workdir / "tensorboard"

@@ -51,12 +51,13 @@ class Scores:
 
 def network(training: Training, saved: checkpoint.Saved) -> contenders.Network:
     """A run with all its decodings."""
-    return contenders.Network(
-        saved,
-        training.settings,
-        temperature=training.temperatures,
-        tau=training.taus,
-    )
+    decodings = [
+        *({"temperature": x} for x in training.temperatures),
+        *({"tau": x} for x in training.taus),
+    ]
+    if not training.temperatures:
+        decodings = [{}, *decodings]
+    return contenders.Network(saved, training.settings, decodings)
 
 
 def measure(
