@@ -64,13 +64,15 @@ class Coloring:
         return ab, kept.get(NOTES, {})
 
 
-def kinds(task: Any) -> dict[str, str]:
-    """Of what classes a task's network and objective are, for whom it has them."""
-    return {
-        part: f"{type(value).__module__}.{type(value).__qualname__}"
-        for part in ("model", "objective")
-        if (value := getattr(task, part, None)) is not None
-    }
+def strangers(task: Any) -> list[str]:
+    """The classes of a task's network and objective that are not of this package."""
+    kinds = [type(getattr(task, part, None)) for part in ("model", "objective")]
+    ours = (__package__, "builtins")  # and none at all
+    return [
+        f"{kind.__module__}.{kind.__qualname__}"
+        for kind in kinds
+        if kind.__module__.partition(".")[0] not in ours
+    ]
 
 
 def parts(

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from colorflax import checkpoint, config, features
-from colorflax.coloring import Coloring, kinds
+from colorflax.coloring import Coloring
 from colorflax.control import reference
 from colorflax.control.order import LIKENESS, point
 from colorflax.control.reference import palette as lent_by
@@ -187,13 +187,12 @@ def built(saved: checkpoint.Saved, settings: config.Config) -> Coloring:
     model = dataclasses.replace(settings.model, dtype="float32", remat=False)
     shares = saved.about.get("prior")
     prior = None if shares is None else np.asarray(shares)
-    task = Coloring.build(dataclasses.replace(settings, model=model), prior)
-    if (made := saved.about.get("kinds")) not in (None, kinds(task)):
+    if made := saved.about.get("strangers"):
         raise UserError(
-            f"{saved.path} was trained with {' and '.join(made.values())}, which its "
-            "config does not name; in Python, predict.Colorizer takes it as coloring="
+            f"{saved.path} was trained with {' and '.join(made)}, which its config "
+            "cannot name; in Python, predict.Colorizer takes it as coloring="
         )
-    return task
+    return Coloring.build(dataclasses.replace(settings, model=model), prior)
 
 
 def need_same_backbone(fingerprint: str, record: dict[str, str]) -> None:

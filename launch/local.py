@@ -128,5 +128,13 @@ def main(argv: Sequence[str]) -> int:
     return run([sys.executable, "-m", "colorflax.main", *argv[1:]], _PROCESSES.value)
 
 
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        print(f"{error}; what colorflax.main is to get follows --", file=sys.stderr)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=_parse)

@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import commands
 import pytest
 
 from launch import local
@@ -30,6 +31,12 @@ def test_one_failure_stops_the_others() -> None:
     assert _run("sys.exit(7) if i else time.sleep(100)") == 7
     assert _run("sys.exit(0) if i else sys.exit(75)") == 75
     assert _run("time.sleep(100) if i else os.kill(os.getpid(), 9)") == 128 + 9
+
+
+def test_flags_of_the_training_follow_two_dashes() -> None:
+    done = commands.run("launch.local", "--processes=2", "--config=configs/simple.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "what colorflax.main is to get follows --" in commands.complaint(done)
 
 
 def test_signals_reach_all(tmp_path: Path) -> None:

@@ -119,8 +119,8 @@ def check_devices(config: Config, devices: int, processes: int) -> None:
     batch, pieces = config.train.batch_size, config.train.accumulate
     of = f" in config.train.accumulate={pieces} pieces" if pieces > 1 else ""
     for count, what in (
-        (devices * pieces, f"{devices} devices{of}"),
-        (processes, f"{processes} processes"),
+        (devices * pieces, f"{devices} device{'s' if devices > 1 else ''}{of}"),
+        (processes, f"{processes} process{'es' if processes > 1 else ''}"),
     ):
         if batch % count:
             raise UserError(

@@ -11,7 +11,7 @@ import jax
 
 from colorflax import checkpoint, config
 from colorflax.checkpoint import Checkpoints
-from colorflax.coloring import kinds
+from colorflax.coloring import strangers
 from colorflax.disk import files
 from colorflax.errors import Stopped, UserError
 from colorflax.machines import distributed, sharding, signals
@@ -43,8 +43,8 @@ def train(
     sign = -run.task.scores[timing.best]  # checkpoints take the lowest for the best
     with contextlib.ExitStack() as stack:
         request = stack.enter_context(signals.caught())
-        about = run.about | {"kinds": kinds(run.task)}
-        _need_same_kinds(workdir, about["kinds"])
+        about = run.about | {"strangers": strangers(run.task)}
+        _need_same_strangers(workdir, about["strangers"])
         checkpoints = Checkpoints(workdir, about, keep=timing.keep)
         stack.callback(checkpoints.close)
         example = next(run.evaluation_batches())  # of the shapes of all
@@ -150,13 +150,14 @@ def train(
     return numbers
 
 
-def _need_same_kinds(workdir: Path, now: dict[str, str]) -> None:
-    """Refuse to go on with the network or objective of others."""
-    before = (checkpoint.remembered(workdir) or {}).get("kinds", now)
+def _need_same_strangers(workdir: Path, now: list[str]) -> None:
+    """Refuse to go on with another network or objective than the config names."""
+    before = (checkpoint.remembered(workdir) or {}).get("strangers", now)
     if before != now:
+        then, this = (" and ".join(x) or "what its config names" for x in (before, now))
         raise UserError(
-            f"{workdir} holds a run of {' and '.join(before.values())}, and this one "
-            f"is of {' and '.join(now.values())}; name another folder for a new run"
+            f"{workdir} holds a run with {then}, and this one is with {this}; name "
+            "another folder for a new run"
         )
 
 
