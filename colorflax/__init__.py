@@ -20,7 +20,7 @@ if _ours or "".join(sys.argv[:1]).endswith("/colorflax"):
         hugepages.begin_again()  # those that train
     signals.hold()
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def load(

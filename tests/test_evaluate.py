@@ -151,21 +151,22 @@ def test_two_checkpoints_on_the_same_photographs(photos: str, tmp_path: Path) ->
     for run in names:
         assert _command(f"--checkpoint={run}", *where).returncode == 0
         alone.append(json.loads(out.read_text())["scores"]["model"])
-    both = [f"--checkpoint={run}" for run in names]
+    step = next((names[1] / "checkpoints").iterdir())
+    both = [f"--checkpoint={run}" for run in (names[0], step)]
     done = _command(*both, *where)
     assert done.returncode == 0, done.stderr
     written = json.loads(out.read_text())
     scores = written["scores"]
-    assert [*scores][:3] == ["one", "other", "grey"]
-    assert [*scores][-3:] == ["one - grey", "other - grey", "other - one"]
-    assert scores["one"]["mse"] != scores["other"]["mse"]
-    for name, own in zip(("one", "other"), alone, strict=True):
+    assert [*scores][:3] == ["one", "other/0", "grey"]
+    assert [*scores][-3:] == ["one - grey", "other/0 - grey", "other/0 - one"]
+    assert scores["one"]["mse"] != scores["other/0"]["mse"]
+    for name, own in zip(("one", "other/0"), alone, strict=True):
         assert scores[name] == own
-        assert f"\n{name}: {tmp_path / name}" in done.stdout
+        assert f"\n{name}: {tmp_path / name[:3]}" in done.stdout
         assert written["protocol"]["checkpoint"][name]["trained_on"] is None
     rows = written["photographs"].values()
-    less = [row["other"]["mse"] - row["one"]["mse"] for row in rows]
-    paired = scores["other - one"]["mse"]
+    less = [row["other/0"]["mse"] - row["one"]["mse"] for row in rows]
+    paired = scores["other/0 - one"]["mse"]
     assert paired["value"] == pytest.approx(np.mean(less), rel=1e-4)
     assert min(less) < paired["low"] < paired["value"] < paired["high"] < max(less)
     for flags, message in (

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from colorflax import checkpoint, config
+from colorflax.checkpoint.folder import FOLDER
 from colorflax.contest.match import BASELINES, Result
 from colorflax.data import library
 from colorflax.disk import files
@@ -59,7 +60,7 @@ def named(names: Sequence[str]) -> list[Entrant]:
     """
     if len({*names}) < len(names):
         raise UserError("one checkpoint is named by two --checkpoint; name each once")
-    ends = [Path(name).name for name in names]
+    ends = [_end(Path(name)) for name in names]
     # As short as tells them apart, from each other and from the baselines.
     short = len({*ends}) == len(ends) and not {*ends} & {*BASELINES, ""}
     saved = [shipped.load(name) for name in names]
@@ -67,6 +68,13 @@ def named(names: Sequence[str]) -> list[Entrant]:
         Entrant(*entry, _own(entry[1]))
         for entry in zip(ends if short else names, saved, strict=True)
     ]
+
+
+def _end(path: Path) -> str:
+    """RUN, or RUN/STEP of RUN/checkpoints/STEP."""
+    if path.parent.name != FOLDER:
+        return path.name
+    return f"{path.parent.parent.name}/{path.name}"
 
 
 def seeing(
