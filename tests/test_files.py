@@ -85,7 +85,9 @@ def test_an_interrupted_write_changes_nothing(
     path = tmp_path / "file"
     files.write(path, b"before")
     monkeypatch.setattr(files.os, "replace", interrupted)
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as raised:
         files.write(path, b"after")
+    if isinstance(error, OSError):
+        assert raised.value.filename == str(path)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]  # no temporary file either

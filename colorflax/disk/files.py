@@ -62,8 +62,10 @@ def save(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         with open(temporary, "xb") as file:
             fill(file)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not error.filename:
+            error.filename = os.fspath(path)  # or nobody knows which disk is full
         raise
 
 
