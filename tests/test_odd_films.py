@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from colorflax import footage
+from colorflax.footage import upright
 
 
 def _encoded(
@@ -120,6 +121,14 @@ def test_fields_become_frames(tmp_path: Path) -> None:
 
     for before, after in zip(combed[2:-2], frames[2:-2], strict=True):
         assert comb(after.pixels) < comb(before) / 4
+
+
+def test_fields_that_do_not_say_when() -> None:
+    """As of streams without a container: as many frames, none with a time."""
+    frames = [av.VideoFrame(64, 48, "yuv420p") for _ in range(5)]
+    assert [x.pts for x in frames] == [None] * 5
+    found = list(upright.deinterlaced(iter(frames), Fraction(1, 25)))
+    assert [x.pts for x in found] == [None] * 5
 
 
 @pytest.mark.parametrize(

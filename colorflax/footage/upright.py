@@ -51,7 +51,8 @@ def _pulled(graph: Any, time_base: Fraction) -> Iterator[Any]:
     with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):
         while True:
             frame = graph.pull()
-            frame.pts = round(frame.pts * frame.time_base / time_base)
+            if frame.pts is not None:  # few files do not say when
+                frame.pts = round(frame.pts * frame.time_base / time_base)
             frame.time_base = time_base
             yield frame
 
