@@ -13,13 +13,13 @@ import numpy as np
 from absl import flags
 
 from colorflax import __version__, checkpoint, cli, config, contest
-from colorflax.contest import contenders, scoreboard
+from colorflax.contest import contenders, fid, scoreboard
 from colorflax.contest.entrants import Entrant, named, seeing
 from colorflax.data import library
 from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.metrics import bootstrap
-from colorflax.pretrained import release
+from colorflax.pretrained import inception, release
 
 _CHECKPOINT = flags.DEFINE_multi_string(
     "checkpoint", [], "folder of a run, or one checkpoint in it; `default` is the one "
@@ -33,6 +33,10 @@ _MODEL = flags.DEFINE_enum(
 _MODE = flags.DEFINE_enum(
     "mode", "fixed", ["fixed", "full"], "the square view of the config, or photographs "
     "at their own resolution"
+)  # fmt: skip
+_FID = flags.DEFINE_bool(
+    "fid", False, "the Frechet Inception Distance as well, whose network is downloaded "
+    "once (95 MB)",
 )  # fmt: skip
 _OUT = flags.DEFINE_string("out", None, "JSON file: all numbers and the protocol")
 _TEMPERATURE = flags.DEFINE_list(
@@ -83,12 +87,15 @@ def main(argv: Sequence[str]) -> None:
     decoding, versions = _decodings(len(entrants))
     settings = _settings(first and first.saved, own, decoding)
     sides = _found(settings, own)
+    weights = inception.load() if _FID.value else None
 
     def judged(model: contenders.Model) -> contest.Result:
-        return contest.evaluate(
+        eye = fid.Eye(weights) if weights is not None else None
+        result = contest.evaluate(
             model, sides, settings.data, _MODE.value,
-            batch_size=_BATCH.value, seed=_SEED.value,
+            batch_size=_BATCH.value, seed=_SEED.value, watch=eye,
         )  # fmt: skip
+        return dataclasses.replace(result, fid=eye.distances()) if eye else result
 
     if not network:
         entrants = []
@@ -207,6 +214,7 @@ def _protocol(
         **result.protocol,
         "model": _MODEL.value,
         "checkpoint": records if len(records) > 1 else one,
+        "fid": fid.PROTOCOL if result.fid else None,
         "trained_on": one["trained_on"] if one and len(records) == 1 else None,
         "objective": dataclasses.asdict(settings.objective) if entrants else None,
         "data": dataclasses.asdict(settings.data),

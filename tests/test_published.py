@@ -18,7 +18,7 @@ from PIL import Image
 from colorflax import config, predict
 from colorflax.errors import UserError
 from colorflax.models import conv
-from colorflax.pretrained import release
+from colorflax.pretrained import hosted, inception, release
 from colorflax.training.tasks import Colorization
 from configs import zhang
 
@@ -194,20 +194,21 @@ SHA256 = hashlib.sha256(b"weights").hexdigest()
 def test_mirrors_are_asked_in_turn_and_once(server: tuple[str, list[str]]) -> None:
     address, asked = server
     mirrors = [f"{address}/{name}" for name in ("gone", "other", "good")]
+    file = hosted.Hosted("w.pth", SHA256, mirrors)
     for _ in range(2):
-        assert release.fetch(mirrors, SHA256).read_bytes() == b"weights"
+        assert release.fetch(file).read_bytes() == b"weights"
         assert asked == ["gone", "other", "good"]
-    damaged = release.fetch(mirrors, SHA256)
-    damaged.write_bytes(b"weigh")
-    assert release.fetch(mirrors, SHA256).read_bytes() == b"weights"
+    file.path.write_bytes(b"weigh")
+    assert release.fetch(file).read_bytes() == b"weights"
 
 
 def test_no_mirror_has_it(server: tuple[str, list[str]], tmp_path: Path) -> None:
     mirrors = [f"{server[0]}/gone", f"{server[0]}/other"]
     with pytest.raises(UserError, match=r"404 .*another file than.*--weights=FILE"):
-        release.fetch(mirrors, SHA256)
+        release.fetch(hosted.Hosted("w.pth", SHA256, mirrors))
     assert not list(tmp_path.glob("**/*.pth"))
 
 
-def test_the_name_carries_the_hash() -> None:
-    assert release.SHA256.startswith(release.NAME.split("-")[-1].split(".")[0])
+@pytest.mark.parametrize("file", [release.FILE, inception.FILE])
+def test_names_carry_the_hash(file: hosted.Hosted) -> None:
+    assert file.sha256.startswith(file.name.split("-")[-1].split(".")[0])

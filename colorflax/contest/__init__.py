@@ -1,6 +1,6 @@
 """A network and its baselines judged on the same photographs.
 
-Downwards: entrants, scoreboard, match, contenders, judge.
+Downwards: entrants, scoreboard, fid, match, contenders, judge.
 """
 
 from colorflax.contest.match import BASELINES, FINISH, Result, beside, evaluate

@@ -88,6 +88,27 @@ def true_squares(rgb: UInt8[np.ndarray, "b h w 3"]) -> Float[Array, "b h w 2"]:
     return _ab(rgb)
 
 
+def pictures(
+    rgb: UInt8[np.ndarray, "b h w 3"], ab: Float[Array | np.ndarray, "b h w 2"] | None
+) -> UInt8[np.ndarray, "b h w 3"]:
+    """Photographs of one size in these colours, as they are judged."""
+    return rgb if ab is None else np.asarray(_painted(rgb, ab))
+
+
+def picture(
+    rgb: UInt8[np.ndarray, "h w 3"], ab: Float[np.ndarray, "h w 2"] | None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Likewise one of any size."""
+    if ab is None:
+        return rgb
+    found = np.empty_like(rgb)
+    for place, _, _ in _tiles(*rgb.shape[:2]):
+        target = found[place]
+        tile = pictures(_filled(rgb[place]), _filled(ab[place]))
+        target[...] = tile[0, : len(target), : target.shape[1]]
+    return found
+
+
 def numbers(totals: Totals) -> dict[str, np.ndarray]:
     """Those of `metrics.numbers`, and ssim: NaN where a side is under 11 px."""
     found = metrics.numbers(totals, np)
@@ -107,8 +128,8 @@ def _judge(
     """Sums over each row."""
     L, truth = split(rgb)
     ab = truth if ab is None else ab
-    picture = joined(L, ab)
-    found: dict[str, Array] = metrics.sums(picture, rgb, ab, truth, pixels)
+    painted = joined(L, ab)
+    found: dict[str, Array] = metrics.sums(painted, rgb, ab, truth, pixels)
     found |= hue.sums(ab, truth, pixels)
     nearest = bins.soft_encode(truth)[0][..., 0]
     weight = jnp.where(pixels, weights[nearest], 0)
@@ -121,7 +142,7 @@ def _judge(
     if min(windows.shape[1:]) == 0:
         none = jnp.zeros((len(rgb), 1))
         return found | {"windows": none, "similarity": none}
-    similarity = jnp.where(windows, ssim.windows(picture, rgb), 0)
+    similarity = jnp.where(windows, ssim.windows(painted, rgb), 0)
     return found | {
         "windows": jnp.sum(windows, axis=2),
         "similarity": jnp.sum(similarity, axis=2),
@@ -140,6 +161,11 @@ def _count(rgb: Array, pixels: Array) -> tuple[Array, Array]:
     one = pixels.astype(jnp.int32)
     counts = jnp.bincount(nearest.ravel(), one.ravel(), length=bins.COUNT)
     return counts, jnp.sum(jnp.where(pixels[..., None], ab, 0), axis=2)
+
+
+@jax.jit
+def _painted(rgb: Array, ab: Array) -> Array:
+    return joined(split(rgb)[0], ab)
 
 
 @jax.jit

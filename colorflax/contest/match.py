@@ -9,7 +9,7 @@ another photograph.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,10 @@ FINISH: dict[str, bootstrap.Finish] = {
 """Of the numbers that are no mean of values."""
 
 BASELINES = ("grey", "mean", "random")
+TRUTH = "truth"
+
+Watch = Callable[[Mapping[str, np.ndarray]], None]
+"""Is shown each batch of photographs as every system painted it, and the `TRUTH`."""
 
 _MEAN_OF = 1_000  # training photographs at most whose mean colour is taken
 
@@ -47,12 +51,14 @@ class Result:
         names: of each, for people.
         systems: for each version of the model and each baseline its `Parts`.
         protocol: what the numbers depend on beside the model.
+        fid: of each system, where somebody watched for it.
     """
 
     photographs: tuple[str, ...]
     names: tuple[str, ...]
     systems: Mapping[str, Parts]
     protocol: Mapping[str, Any]
+    fid: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def values(self, system: str, number: str) -> Float[np.ndarray, " n"]:
         """A number of each photograph, in their order; NaN where it has none.
@@ -71,6 +77,7 @@ def evaluate(
     *,
     batch_size: int = 16,
     seed: int = 0,
+    watch: Watch | None = None,
 ) -> Result:
     """Judge `model` and the baselines on `sides.validation`.
 
@@ -81,6 +88,7 @@ def evaluate(
         mode: fixed or full.
         batch_size: of squares; the numbers do not depend on it, but for rounding.
         seed: of whose colours a photograph is given by the baseline `random`.
+        watch: who wants to see the pictures.
     """
     photos = sides.validation
     survey = _survey_full if mode == "full" else _survey_squares
@@ -96,7 +104,7 @@ def evaluate(
         mean = total / usual.sum()
     contest = _Contest(
         model, photos, settings, batch_size, rarity(counts), mean.astype(np.float32),
-        usual, partners(len(photos), seed),
+        usual, partners(len(photos), seed), watch,
     )  # fmt: skip
     found: dict[str, list[Parts]] = {}
     for batch in contest.full() if mode == "full" else contest.fixed():
@@ -127,11 +135,12 @@ def beside(results: Mapping[str, Result]) -> Result:
     """Of several on the same photographs: the model of each by its name."""
     first = next(iter(results.values()))
     systems = {name: result.systems["model"] for name, result in results.items()}
+    fid = {name: result.fid["model"] for name, result in results.items() if result.fid}
     for baseline in (x for x in BASELINES if x in first.systems):
         # Beside a classification they have more to say.
         said = [result.systems[baseline] for result in results.values()]
         systems[baseline] = max(said, key=len)
-    return dataclasses.replace(first, systems=systems)
+    return dataclasses.replace(first, systems=systems, fid={**first.fid, **fid})
 
 
 def rarity(counts: Int[np.ndarray, "313"]) -> Float[np.ndarray, "313"]:
@@ -166,6 +175,7 @@ class _Contest:
     mean: np.ndarray
     usual: np.ndarray  # pixels of each bin, where the mean colour is from
     partner: np.ndarray | None
+    watch: Watch | None
 
     def fixed(self) -> Iterator[dict[str, Parts]]:
         others = _squares(self._others(), None, self.settings, self.batch_size)
@@ -177,6 +187,9 @@ class _Contest:
             painted |= self._baselines(rgb.shape[:3])
             if self.partner is not None:
                 painted["random"] = judge.true_squares(other["rgb"])
+            if self.watch is not None:
+                seen = {n: judge.pictures(rgb, x)[mask] for n, x in painted.items()}
+                self.watch(seen | {TRUTH: rgb[mask]})
             parts = self._parts(
                 {n: judge.squares(rgb, ab, self.weights) for n, ab in painted.items()},
                 beside,
@@ -196,6 +209,9 @@ class _Contest:
             if self.partner is not None:
                 resized = other.open().resize(image.size, Image.Resampling.BILINEAR)
                 painted["random"] = judge.true_ab(np.asarray(resized))
+            if self.watch is not None:
+                seen = {n: judge.picture(rgb, x)[None] for n, x in painted.items()}
+                self.watch(seen | {TRUTH: rgb[None]})
             yield self._parts(
                 {n: judge.photograph(rgb, x, self.weights) for n, x in painted.items()},
                 beside,

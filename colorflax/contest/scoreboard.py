@@ -62,6 +62,7 @@ _BLOCKS = (
         Column("bits", "bits per pixel", ".3f"),
         Column("calibration_error", "calibration error", ".2%"),
     ),
+    (Column("fid", "FID", ".2f"),),
 )
 COLUMNS = {column.number: column for block in _BLOCKS for column in block}
 LABELS = {"mean": "mean colour", "random": "random photo"}
@@ -104,6 +105,8 @@ def board(
     for (system, number), (one, many) in found.items():
         ends = bootstrap.interval(many) if len(table) > 1 else (np.nan, np.nan)
         scores.setdefault(system, {})[number] = Score(float(one[0]), *ends)
+    for system in result.systems.keys() & result.fid.keys():
+        scores[system]["fid"] = Score(result.fid[system], np.nan, np.nan)
     return scores
 
 
@@ -201,5 +204,10 @@ def _notes(scores: Mapping[str, Any], result: Result, resamples: int) -> list[st
             f"{np.log2(313):.2f}; mean colour: knowing how often each occurs); "
             f"calibration of the likeliest one in "
             f"{calibration.BINS} equal steps; both at T=1 and tau=0"
+        )
+    if result.fid:
+        notes.append(
+            "FID: from the same photographs, by the Inception-v3 of pytorch-fid; a "
+            "number of the whole set, which is larger of fewer photographs"
         )
     return notes

@@ -1,6 +1,6 @@
 """Numbers about coloured photographs, and how far to trust them.
 
-Downwards: photograph, hue, ssim, calibration, bootstrap, significance.
+Downwards: photograph, hue, ssim, calibration, bootstrap, significance, frechet.
 """
 
 from colorflax.metrics.photograph import (

@@ -5,8 +5,7 @@ settings under which it colours as they published it (arXiv 1603.08511; PyTorch 
 at https://github.com/richzhang/colorization, BSD 2-Clause).
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,19 @@ import numpy as np
 
 from colorflax import __version__, checkpoint, config, models
 from colorflax.color import bins
-from colorflax.disk import files
 from colorflax.errors import UserError
-from colorflax.preparation import download
-from colorflax.pretrained import pth
+from colorflax.pretrained import hosted, pth
 
-NAME = "colorization_release_v2-9b330a0b.pth"
-SHA256 = "9b330a0bae53f4ded77b1e23defbf78beaa09c10ebc4c4999e8e4f4a160b93f9"
-MIRRORS = (
-    f"https://colorizers.s3.us-east-2.amazonaws.com/{NAME}",
-    "https://github.com/clibdev/colorization/releases/latest/download/"
-    "colorization-eccv-16.pth",
+_NAME = "colorization_release_v2-9b330a0b.pth"
+FILE = hosted.Hosted(
+    _NAME,
+    "9b330a0bae53f4ded77b1e23defbf78beaa09c10ebc4c4999e8e4f4a160b93f9",
+    (
+        f"https://colorizers.s3.us-east-2.amazonaws.com/{_NAME}",
+        "https://github.com/clibdev/colorization/releases/latest/download/"
+        "colorization-eccv-16.pth",
+    ),
 )
-_LIMITS = download.Limits(max_megabytes=200.0, patience=3600.0)  # it has 129 MB
 
 PHOTOGRAPHS = "not known here"  # those that it was trained on
 SETTINGS = config.Config(
@@ -59,25 +58,14 @@ SETTINGS = config.Config(
 """What the authors ran, as configs/zhang.py:imagenet has it, and how they colour."""
 
 
-def fetch(mirrors: Sequence[str] = MIRRORS, sha256: str = SHA256) -> Path:
+def fetch(file: hosted.Hosted = FILE) -> Path:
     """The authors' file in the cache, downloaded once and checked every time.
 
     Raises:
-        UserError: no mirror gave a file with this SHA-256.
+        UserError: no mirror gave a file with its SHA-256.
     """
-    path = files.cache("published") / NAME
-    problems = []
-    for url in mirrors:
-        problem = download.fetch(url, path, _LIMITS)
-        if problem is None:
-            if _digest(path) == sha256:
-                return path
-            problem = "another file than the authors'"
-            path.unlink()
-        problems.append(f"{url}: {problem}")
-    raise UserError(
-        f"the weights cannot be had ({'; '.join(problems)}); save {NAME} from another "
-        "machine and name it by --weights=FILE"
+    return hosted.fetch(
+        file, "save it from another machine and name it by --weights=FILE"
     )
 
 
@@ -137,7 +125,7 @@ def publish(source: Path, out: Path) -> None:
     """
     checkpoint.need_none(out)
     variables = convert(pth.read(source), str(source))
-    digest = _digest(source)
+    digest = hosted.digest(source)
     about = {
         "colorflax": __version__,
         "config": SETTINGS.to_dict(),
@@ -146,13 +134,8 @@ def publish(source: Path, out: Path) -> None:
         "published": {
             "file": source.name,
             "sha256": digest,
-            "of": "the authors' release" if digest == SHA256 else "somebody else",
+            "of": "the authors' release" if digest == FILE.sha256 else "somebody else",
             "paper": "arXiv 1603.08511",
         },
     }
     checkpoint.publish(out, SETTINGS.train.steps, variables, about)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
