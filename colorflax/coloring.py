@@ -4,7 +4,6 @@ What training adds to it is in `tasks`, so that who only colours does without.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,7 +14,7 @@ from jaxtyping import Array, Float, UInt8
 from colorflax import color, config, models, objectives
 from colorflax.color import gamut
 from colorflax.objectives import Objective
-from colorflax.resample import bilinear
+from colorflax.resample import Size, bilinear
 
 NOTES = "intermediates"
 """The collection in which a network sows what it has to say beside the head."""
@@ -50,18 +49,14 @@ class Coloring:
         embedding: Float[Array, "b e"] | None,
     ) -> Float[Array, "b h w 2"]:
         """The ab of each pixel, enlarged bilinearly from the head's stride."""
-        return self.look(variables, L, embedding)[0]
+        head: Any = self.model.apply(variables, L, embedding)
+        return self.enlarged(head, L.shape[1:3])
 
-    def look(
-        self,
-        variables: Any,
-        L: Float[Array, "b h w 1"],
-        embedding: Float[Array, "b e"] | None,
-    ) -> tuple[Float[Array, "b h w 2"], Mapping[str, Any]]:
-        """As `predict`, and what the network has sown."""
-        head, kept = self.model.apply(variables, L, embedding, mutable=[NOTES])
-        ab = bilinear(self.objective.decode(head), self.objective.stride, L.shape[1:3])
-        return ab, kept.get(NOTES, {})
+    def enlarged(
+        self, head: Float[Array, "b h_s w_s q"], size: Size
+    ) -> Float[Array, "b h w 2"]:
+        """The ab that a head stands for, of each pixel of a photograph of `size`."""
+        return bilinear(self.objective.decode(head), self.objective.stride, size)
 
 
 def strangers(task: Any) -> list[str]:

@@ -74,7 +74,7 @@ def test_it_is_what_training_measured(
     variables = regression.variables
     of_training = state.TrainState(np.int32(7), variables["params"], {}, ())
     expected = validation.validate(lane, of_training, batches).numbers
-    for name in task.scores:
+    for name in task.scores.keys() - {"loss"}:
         for system, prefix in (("model", ""), ("grey", "grey_")):
             mean = result.values(system, name).mean()
             assert mean == pytest.approx(expected[prefix + name], rel=1e-4)

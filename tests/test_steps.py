@@ -1,11 +1,13 @@
 """One pure step in two lanes: it learns, and its numbers are right."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from skimage import color, metrics
-from small import EMBEDDING, small_task
+from small import EMBEDDING, Line, small_task
 
 from colorflax import config
 from colorflax.machines import sharding
@@ -147,6 +149,21 @@ def test_evaluation_beside_grey() -> None:
         theirs = metrics.peak_signal_noise_ratio(batch["rgb"][i], grey)
         assert numbers["grey_psnr"][i] == pytest.approx(theirs, abs=0.01)
         assert np.abs(left[i].astype(int) - grey).max() <= 1
+
+
+@pytest.mark.parametrize("words", ["", "classification"])
+def test_the_loss_of_evaluation_is_that_of_training(words: str) -> None:
+    """Of one state and the same photographs, without statistics of a batch."""
+    task = small_task(words)
+    line = Line(task.objective.channels, task.objective.stride)
+    task = dataclasses.replace(task, model=line)
+    lane = steps.lane(task, "jit", 0, jax.devices()[:1])
+    mask = {"mask": np.ones(len(BATCH["rgb"]), bool)}
+    state = lane.init(BATCH)
+    numbers, _, _ = jax.device_get(lane.eval_step(state, BATCH | mask))
+    _, scalars = lane.train_step(state, BATCH)
+    assert len(set(numbers["loss"])) > 1
+    assert numbers["loss"].mean() == pytest.approx(float(scalars["loss"]), rel=1e-5)
 
 
 def test_without_embedding() -> None:

@@ -79,7 +79,7 @@ class Colorization(Coloring):
     ema: float = 0.0  # share of the past in an average of the parameters; 0 keeps none
     accumulate: int = 1  # pieces of a batch, one after another
     scores: ClassVar[Mapping[str, int]] = {
-        "mse": -1, "psnr": 1, "ab_psnr": 1, "within_5": 1, "within_10": 1,
+        "loss": -1, "mse": -1, "psnr": 1, "ab_psnr": 1, "within_5": 1, "within_10": 1,
         "larger_channel_agreement": 1,
     }  # fmt: skip
 
@@ -162,8 +162,13 @@ class Colorization(Coloring):
     ) -> tuple[Numbers, UInt8[Array, "b h w3 3"]]:
         """How near output and grey are to the truth; the three of them side by side."""
         L, truth = split(batch["rgb"])
-        ab, notes = self.look(state.variables, L, batch.get("embedding"))
-        numbers = self.judge(notes, batch)
+        head, notes = self.model.apply(
+            state.variables, L, batch.get("embedding"), mutable=[NOTES]
+        )
+        notes = notes.get(NOTES, {})
+        numbers: Numbers = {"loss": self.cost(head, truth, notes, batch)}
+        numbers |= self.judge(notes, batch)
+        ab = self.enlarged(head, L.shape[1:3])
         # XLA would take seconds to find out, while compiling, how wrong grey is.
         grey = jax.lax.optimization_barrier(jnp.zeros_like(ab))
         row = []
@@ -175,5 +180,6 @@ class Colorization(Coloring):
                 k: jnp.sum(v.astype(jnp.float32), axis=1) for k, v in rows.items()
             }
             found = metrics.numbers(totals)
-            numbers |= {prefix + name: found[name] for name in self.scores}
+            told = (name for name in self.scores if name != "loss")
+            numbers |= {prefix + name: found[name] for name in told}
         return numbers, jnp.concatenate([*row, batch["rgb"]], axis=2)
