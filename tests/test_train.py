@@ -63,7 +63,7 @@ def test_the_best_is_by_the_number_that_is_named(photos: str, tmp_path: Path) ->
     best = checkpoint.load(tmp_path).step
     assert best in [r["step"] for r in rows if r["eval/within_5"] == most]
     bad = runs.settings(photos, train__best="fid")
-    with pytest.raises(UserError, match=r"train\.best should be one of loss, mse, .*'fid'"):
+    with pytest.raises(UserError, match=r"best should be one of loss, mse, .*'fid'"):
         assemble.assemble(bad, tmp_path / "other")
 
 
