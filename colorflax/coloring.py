@@ -6,6 +6,7 @@ What training adds to it is in `tasks`, so that who only colours does without.
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -39,8 +40,7 @@ class Coloring:
         embedding: Float[Array, "b e"] | None,
     ) -> Float[Array, "b h_s w_s q"]:
         """What the network says of the lightness of photographs."""
-        head: Any = self.model.apply(variables, split(rgb)[0], embedding)
-        return head
+        return self._said(variables, split(rgb)[0], embedding)
 
     def predict(
         self,
@@ -49,14 +49,18 @@ class Coloring:
         embedding: Float[Array, "b e"] | None,
     ) -> Float[Array, "b h w 2"]:
         """The ab of each pixel, enlarged bilinearly from the head's stride."""
-        head: Any = self.model.apply(variables, L, embedding)
-        return self.enlarged(head, L.shape[1:3])
+        return self.enlarged(self._said(variables, L, embedding), L.shape[1:3])
 
     def enlarged(
         self, head: Float[Array, "b h_s w_s q"], size: Size
     ) -> Float[Array, "b h w 2"]:
         """The ab that a head stands for, of each pixel of a photograph of `size`."""
         return bilinear(self.objective.decode(head), self.objective.stride, size)
+
+    def _said(self, variables: Any, L: Array, embedding: Array | None) -> Any:
+        # By default float32 is multiplied in TF32 by a GPU, and in bfloat16 by a TPU.
+        with jax.default_matmul_precision("float32"):
+            return self.model.apply(variables, L, embedding)
 
 
 def strangers(task: Any) -> list[str]:

@@ -115,6 +115,22 @@ def test_colours_are_those_of_float32() -> None:
     np.testing.assert_array_equal(*coloured)
 
 
+@pytest.mark.parametrize("function", ["head", "predict"])
+@pytest.mark.parametrize("network", config.STRIDES)
+def test_no_device_colours_in_less_than_float32(network: str, function: str) -> None:
+    """Left to themselves GPUs multiply float32 in TF32, and TPUs in bfloat16."""
+    task = _task(network, "float32")
+    first = {"head": BATCH["rgb"], "predict": np.zeros((4, 16, 16, 1), np.float32)}
+    variables = jax.eval_shape(task.init, KEY, BATCH).variables
+    traced = jax.jit(getattr(task, function)).trace(variables, first[function], None)
+    for platform in ("cuda", "tpu"):
+        lines = traced.lower(lowering_platforms=(platform,)).as_text().splitlines()
+        products = [x for x in lines if "convolution(" in x or "dot_general" in x]
+        kernels = sum(x.ndim == 4 for x in jax.tree.leaves(variables["params"]))
+        assert len(products) >= kernels
+        assert not [x for x in products if "HIGHEST" not in x]
+
+
 def test_a_run_may_go_on_in_another_dtype_if_allowed() -> None:
     changed = {"model.dtype": "model.dtype was 'float32' and is 'bfloat16'"}
     with pytest.raises(UserError, match="changed by --allow_changes"):
