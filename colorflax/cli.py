@@ -125,7 +125,8 @@ def _find_configs(argv: Sequence[str]) -> None:
 def _parse(argv: Sequence[str]) -> list[str]:
     _find_configs(argv)
     try:
-        left = list(flags.FLAGS(list(argv)))
+        with _helped():
+            left = list(flags.FLAGS(list(argv)))
         if _VERSION.value:
             print(__version__)
             sys.exit()
@@ -141,6 +142,15 @@ def _parse(argv: Sequence[str]) -> list[str]:
         # A config file that fails: its last line says why.
         complain(first + (traceback.strip().splitlines() or [""])[-1])
     sys.exit(2)
+
+
+@contextlib.contextmanager
+def _helped() -> Iterator[None]:
+    """Who asked for help and got it has not failed, as absl would have it."""
+    try:
+        yield
+    except SystemExit:
+        sys.exit(0)
 
 
 def workdir(given: str | None, config: str) -> Path:

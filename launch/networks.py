@@ -73,7 +73,7 @@ def table() -> str:
 
 def markdown(rows: list[list[str]], right: set[int]) -> str:
     """A table with its header in the first row; the columns `right` end together."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(2, *map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(cells: list[str]) -> str:
         padded = [

@@ -245,9 +245,10 @@ def test_a_command_of_its_own(command: list[str], tmp_path: Path) -> None:
         "colorflax: nowhere.jpg: no such file\n",
     )
     assert run("--version").stdout == f"{colorflax.__version__}\n"
-    told = run("--help").stdout
-    assert told.startswith("Colour photographs")
-    assert "--checkpoint: folder of a run" in told
+    told = run("--help")
+    assert told.returncode == 0
+    assert told.stdout.startswith("Colour photographs")
+    assert "--checkpoint: folder of a run" in told.stdout
 
 
 def test_out_is_a_folder(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Photographs in, coloured photographs out: size, luminance, memory, bad input."""
 
 import dataclasses
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -219,6 +220,10 @@ def test_confidence_and_samples(bins_run: Path, tmp_path: Path) -> None:
     first, second = said.samples(2)
     np.testing.assert_array_equal(first, decode(tmp_path / "one" / "old.sample-1.png"))
     assert not np.array_equal(next(said.samples(2, seed=1)), first)
+    with Image.open(tmp_path / "one" / "old.sample-1.png") as sample:
+        settings = json.loads(sample.text["colorflax"])["settings"]
+    assert settings["sample"] == "1 of 2"
+    assert (settings["gain"], settings["temperature"]) == (1.0, 1.0)
     for picture in (first, second):
         L = [oracle.rgb2lab(np.asarray(x))[..., 0] for x in (image, picture)]
         assert np.abs(L[0] - L[1]).max() / 100 <= 1 / 255

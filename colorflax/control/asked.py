@@ -31,7 +31,7 @@ _SATURATION = flags.DEFINE_float(
     "saturation", 1.0, "what chroma is multiplied by; 1 is as the checkpoint has it", 0
 )
 _EDGES = flags.DEFINE_enum(
-    "edges", "guided", ["guided", "smooth"],
+    "edges", "guided", ["guided", "off"],
     "whether colours follow the edges of the picture, and are even between them",
 )  # fmt: skip
 _REFERENCE = flags.DEFINE_string(

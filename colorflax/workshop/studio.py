@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,9 @@ from colorflax.picture.pixels import Pixels
 from colorflax.predict import Colorizer
 from colorflax.workshop.album import beside
 
+Said = Mapping[str, str | float]
+"""What is said of one picture beside what all have in common."""
+
 _FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()}
 
 
@@ -30,7 +33,7 @@ class _Lender(NamedTuple):
     """A reference or a palette: its colours, and what is said of it."""
 
     shares: reference.Shares | reference.Palette
-    said: dict[str, str]
+    said: Said
 
 
 class Studio:
@@ -102,16 +105,16 @@ class Studio:
         if wish.confidence:
             sure = said.confidence()
             opaque = dataclasses.replace(picture, alpha=None)
-            what = {"shows": "confidence"}
+            shows: Said = {"shows": "confidence"}
             yield (
                 beside(target, "confidence"),
-                functools.partial(self._encode, format, opaque, sure, what),
+                functools.partial(self._encode, format, opaque, sure, shows),
             )
         drawn = said.samples(wish.samples, wish.seed, *self._how(), wish.hints)
         for i, pixels in enumerate(drawn if wish.samples else (), start=1):
-            what = {
-                "sample": f"{i} of {wish.samples}", "seed": str(wish.seed), "gain": "1",
-                "temperature": f"{self._decoding['drawn_at']:g}",
+            what: Said = {
+                "sample": f"{i} of {wish.samples}", "seed": wish.seed, "gain": 1.0,
+                "temperature": self._decoding["drawn_at"],
             }  # fmt: skip
             yield beside(target, f"sample-{i}"), functools.partial(make, pixels, what)
         pixels = self.painted(said)
@@ -167,29 +170,28 @@ class Studio:
         return self._encode(format, wide, both, {"shows": "grey and coloured"})
 
     def _encode(
-        self, format: str, picture: Picture, pixels: Pixels, what: dict[str, str]
+        self, format: str, picture: Picture, pixels: Pixels, what: Said
     ) -> bytes:
         made, metadata = self.provenance(what), picture.metadata
         if made:
             metadata = made.sign(metadata)
         return encode(format, pixels, picture.alpha, metadata)
 
-    def provenance(self, what: dict[str, str]) -> Provenance | None:
+    def provenance(self, what: Said) -> Provenance | None:
         """What is to be said of where colours come from, and `what`; if it is."""
         if not self._wish.provenance:
             return None
         wish = dataclasses.asdict(self._wish) | self._decoding
         names = ("temperature", "saturation", "tau", "gain", "size", "edges")
         if self._lender:
-            likeness = f"{self._wish.likeness:g}"
-            what = what | self._lender.said | {"likeness": likeness}
+            what = {**what, **self._lender.said, "likeness": self._wish.likeness}
         if wish["hints"]:  # and so not all of it is the machine's
-            what = what | {"hints": f"{len(wish['hints'])} by hand"}
+            what = {**what, "hints": f"{len(wish['hints'])} by hand"}
         return Provenance(
             software=f"colorflax {__version__}",
             checkpoint=self._sha256,
             step=self.colorizer.saved.step,
-            settings={name: wish[name] for name in names} | what,
+            settings={name: wish[name] for name in names} | dict(what),
         )
 
 
