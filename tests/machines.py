@@ -18,7 +18,7 @@ import runs
 from jax.sharding import NamedSharding
 from small import EMBEDDING, small_task
 
-from colorflax import config
+from colorflax import checkpoint, config
 from colorflax.checkpoint import Checkpoints
 from colorflax.data import library, pipeline
 from colorflax.errors import UserError
@@ -126,13 +126,16 @@ def main(folder: Path, photos: str) -> None:
     }
     later = run(photos, "pmap", 8, since=folder / "from one")
     numbers = whole_run(photos, folder / "whole")
+    # As a run that begins with another's network does, each process for itself.
+    read = checkpoint.digest(checkpoint.load(folder / "whole").variables)
+    distributed.agree({"what was read": read})
     refusal = ""
     try:
         distributed.agree({"this": 1, "that": jax.process_index()})
     except UserError as error:
         refusal = str(error)
     if jax.process_index() == 0:
-        results = outcomes, later, numbers, refusal
+        results = outcomes, later, numbers, read, refusal
         (folder / "results.pickle").write_bytes(pickle.dumps(results))
     distributed.barrier("results are written")
     # One fails; the other would take long to notice.

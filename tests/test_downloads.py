@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -119,6 +120,21 @@ def test_a_server_that_drips_is_given_up(
     assert time.monotonic() - start < 2
     assert found is not None
     assert "not whole after 0.4 s" in found
+
+
+@pytest.mark.parametrize("name", ["drip", "500"])
+def test_what_is_over_is_not_waited_for(
+    server: tuple[str, list[str]], tmp_path: Path, name: str
+) -> None:
+    """Neither the rest of an answer nor the time until the next try."""
+    limits = download.Limits(timeout=5.0, retries=3, backoff=30.0)
+    over = threading.Event()
+    threading.Timer(0.3, over.set).start()
+    start = time.monotonic()
+    found = download.fetch(f"{server[0]}/{name}", tmp_path / "a", limits, over)
+    assert time.monotonic() - start < 5
+    assert found == "stopped"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_list_of_addresses(tmp_path: Path) -> None:

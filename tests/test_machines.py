@@ -19,7 +19,7 @@ import runs
 from machines import HALF, LANES, STEPS, Outcome
 from PIL import Image
 
-from colorflax import features
+from colorflax import checkpoint, features
 from colorflax.data import library
 from colorflax.disk import seals
 from colorflax.machines import distributed
@@ -38,6 +38,7 @@ class Pair(NamedTuple):
     outcomes: dict[tuple[str, int], Outcome]  # by lane and devices
     later: Outcome  # gone on from what one process had saved
     numbers: dict[str, float]  # of a whole run
+    read: str  # the digest of what both read of its checkpoint
     refusal: str  # to go on with what they do not agree on
 
 
@@ -125,6 +126,11 @@ def test_a_whole_run(photos: str, pair: Pair, tmp_path: Path) -> None:
         np.asarray(Image.open(d / "pictures" / "000004.png")) for d in (whole, tmp_path)
     ]
     np.testing.assert_allclose(*[sheet.astype(int) for sheet in sheets], atol=1)
+
+
+def test_each_process_reads_a_checkpoint(pair: Pair) -> None:
+    saved = checkpoint.load(pair.folder / "whole")
+    assert pair.read == checkpoint.digest(saved.variables)
 
 
 def test_processes_that_differ_are_refused(pair: Pair) -> None:

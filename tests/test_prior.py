@@ -1,7 +1,9 @@
 """The prior: counted as an independent histogram counts, and fit for training."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import commands
 import numpy as np
@@ -13,8 +15,6 @@ from colorflax.color import bins, chart
 from colorflax.data import photographs
 from colorflax.errors import UserError
 from colorflax.training import census
-
-ROOT = Path(__file__).parent.parent
 
 
 def _histogram(rgb: np.ndarray, stride: int) -> np.ndarray:
@@ -85,8 +85,36 @@ def test_samples_draw_some_photographs(photos: str, tmp_path: Path) -> None:
 def test_bad_commands_end_in_one_line(flags: list[str], message: str) -> None:
     done = _run(*flags)
     assert message in commands.complaint(done)
-    with pytest.raises(UserError):
-        census.read(ROOT / "README.md")
+
+
+@pytest.mark.parametrize(
+    ("fill", "message"),
+    [
+        (lambda file: file.write(b"words"), "not a prior that can be read"),
+        (lambda file: None, "not a prior that can be read"),
+        (lambda file: np.savez(file, np.ones(313)), "not a prior that can be read"),
+        (lambda file: np.save(file, np.ones(313) * 1j), "not a prior that can be read"),
+        (lambda file: np.save(file, np.ones(312)), "a prior is 313 shares"),
+        (lambda file: np.save(file, np.r_[-1, np.ones(312)]), "none negative"),
+        (lambda file: np.save(file, np.r_[np.nan, np.ones(312)]), "none negative"),
+        (lambda file: np.save(file, np.r_[np.inf, np.ones(312)]), "add up to inf"),
+        (lambda file: np.save(file, np.zeros(313)), "add up to 0"),
+    ],
+)
+def test_files_that_are_no_prior(
+    fill: Callable[[BinaryIO], object], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "prior.npy"
+    with path.open("wb") as file:
+        fill(file)
+    with pytest.raises(UserError, match=f"prior.npy: .*{message}"):
+        census.read(path)
+
+
+def test_counts_are_made_shares(tmp_path: Path) -> None:
+    np.save(tmp_path / "counts.npy", np.arange(313))
+    expected = np.arange(313) / np.arange(313).sum()
+    np.testing.assert_allclose(census.read(tmp_path / "counts.npy"), expected)
 
 
 def test_chart_shows_each_bin_twice() -> None:

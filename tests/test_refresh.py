@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import jobs
+import PIL
 import pytest
 import web
 
-from colorflax.data.records import Records
+from colorflax.data.records import ABOUT, Records
 from colorflax.errors import UserError
 from colorflax.preparation import download, run
 from colorflax.preparation.job import Job
@@ -85,6 +86,21 @@ def test_a_refresh_that_was_stopped_goes_on(tmp_path: Path) -> None:
         path.unlink()
     assert run.run(again)
     assert jobs.contents(out) == expected
+
+
+def test_a_finished_folder_outlives_its_pillow(tmp_path: Path) -> None:
+    folder, out = jobs.folder(tmp_path / "in", 3), tmp_path / "out"
+    job = jobs.job([str(folder)], out)
+    assert run.run(job)
+    plan = out / "progress" / "plan.json"
+    plan.write_text(plan.read_text().replace(PIL.__version__, "1.7.8"))
+    before = jobs.contents(out)
+    assert run.run(job)
+    assert jobs.contents(out) == before
+    # Not what is half-finished: what is encoded from here on may come out otherwise.
+    (out / ABOUT).unlink()
+    with pytest.raises(UserError, match=r"Pillow was 1\.7\.8 and is"):
+        run.run(job)
 
 
 def test_a_plan_without_records_binds_nobody(tmp_path: Path) -> None:

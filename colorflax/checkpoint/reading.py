@@ -176,7 +176,8 @@ def _damaged(folder: Path, error: Exception | str) -> UserError:
 def _only_network(manager: ocp.CheckpointManager, step: int) -> ocp.args.PyTreeRestore:
     stored = manager.item_metadata(step)["state"].tree
     network = ("average",) if "average" in stored else ("params", "model_state")
-    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    # Of many processes each reads for itself, on to a device that it has.
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
 
     def wanted(x: Any) -> jax.ShapeDtypeStruct:
         # An export may have stored half of the digits; nobody computes with so few.

@@ -7,6 +7,7 @@ somebody else cannot read local files.
 import dataclasses
 import hashlib
 import http.client
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -85,8 +86,12 @@ def place(url: str, folder: Path) -> Path:
     return folder / hashlib.sha256(url.encode()).hexdigest()
 
 
-def fetch(url: str, target: Path, limits: Limits) -> str | None:
+def fetch(
+    url: str, target: Path, limits: Limits, over: threading.Event | None = None
+) -> str | None:
     """Download one file unless it is there; what went wrong, or None.
+
+    Nothing is begun, or waited for between two pieces, once it is `over`.
 
     Raises:
         UserError: `target` cannot be written.
@@ -95,12 +100,12 @@ def fetch(url: str, target: Path, limits: Limits) -> str | None:
         return None
     if not is_web(url):
         return "not an http or https address"
-    problem = ""
+    problem, over = "", over or threading.Event()
     for attempt in range(limits.retries + 1):
-        if attempt:
-            time.sleep(limits.backoff * 2 ** (attempt - 1))
+        if over.wait(limits.backoff * 2 ** (attempt - 1) if attempt else 0):
+            return "stopped"
         try:
-            content = _get(url, limits)
+            content = _get(url, limits, over)
         except _RefusedError as error:
             return str(error)
         except urllib.error.HTTPError as error:
@@ -120,7 +125,7 @@ def fetch(url: str, target: Path, limits: Limits) -> str | None:
     return f"{problem}, tried {limits.retries + 1} times"
 
 
-def _get(url: str, limits: Limits) -> bytes:
+def _get(url: str, limits: Limits, over: threading.Event) -> bytes:
     quoted = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]|")
     request = urllib.request.Request(quoted, headers={"User-Agent": "colorflax"})
     end = time.monotonic() + limits.patience
@@ -133,6 +138,8 @@ def _get(url: str, limits: Limits) -> bytes:
             content += piece
             if len(content) > most:
                 break
+            if over.is_set():
+                raise _RefusedError("stopped")
             if time.monotonic() > end:
                 raise TimeoutError(f"not whole after {limits.patience:g} s")
     if max(expected, len(content)) > most:

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import logging
+import threading
 
 from colorflax.errors import UserError
 from colorflax.preparation import audit, journal, parallel, plan, report
@@ -75,12 +76,14 @@ def _download(
     wanted = [s for s in sources if s.url and s.name not in failed]
     missing = [source for source in wanted if not source.path.exists()]
 
+    over = threading.Event()
+
     def get(source: Source) -> tuple[str, str | None]:
-        return source.name, fetch(source.name, source.path, job.limits)
+        return source.name, fetch(source.name, source.path, job.limits, over)
 
     connections = job.limits.connections
     # One slow server must not keep the others waiting: results are small.
-    results = parallel.ordered(get, missing, connections, ahead=1024)
+    results = parallel.ordered(get, missing, connections, 1024, over)
     done = len(wanted) - len(missing)
     for name, problem in parallel.track(results, len(wanted), "download", done):
         if problem is not None:

@@ -48,13 +48,14 @@ class Measured:
 
 
 def measure(path: Path) -> Measured:
-    """Read and decode a file once."""
+    """Read a file once, and decode it."""
     sha256 = ""
     try:
         need_file(path)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        image = decode(path, tint.SIDE)
-        width, height = _upright_size(path)
+        content = path.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        image = decode(content, tint.SIDE, str(path))
+        width, height = _upright_size(content)
     except UserError as error:
         reason = str(error).removeprefix(f"{shown(path)}: ")
         return Measured(sha256=sha256, error=reason)
@@ -78,8 +79,8 @@ def measure(path: Path) -> Measured:
     )
 
 
-def _upright_size(path: Path) -> tuple[int, int]:
-    with opened(path) as image:
+def _upright_size(content: bytes) -> tuple[int, int]:
+    with opened(content) as image:
         return image.size[::-1] if orientation(image) > 4 else image.size
 
 

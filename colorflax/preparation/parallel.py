@@ -5,6 +5,7 @@ import concurrent.futures
 import itertools
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -19,11 +20,16 @@ _PERIOD = 10.0  # s between lines where there is no terminal
 
 
 def ordered(
-    function: Callable[[T], R], items: Iterable[T], threads: int, ahead: int = 4
+    function: Callable[[T], R],
+    items: Iterable[T],
+    threads: int,
+    ahead: int = 4,
+    over: threading.Event | None = None,
 ) -> Iterator[R]:
     """`map` on threads; at most `ahead` results per thread wait to be taken.
 
-    The first exception ends it, and what has not begun is not begun.
+    The first exception ends it, what has not begun is not begun, and `over` is set for
+    what has begun and would take long.
     """
     rest = iter(items)
     pool = concurrent.futures.ThreadPoolExecutor(threads)
@@ -38,6 +44,8 @@ def ordered(
                 waiting.append(pool.submit(function, item))
             yield result
     finally:
+        if over is not None:
+            over.set()
         pool.shutdown(cancel_futures=True)
 
 

@@ -13,6 +13,8 @@ from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.preparation import audit
 
+_LIBRARIES = {"pillow": "Pillow"}  # among the flags, for what they encode
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -52,9 +54,10 @@ class Plan:
             UserError: names the differences.
         """
         differences = [
-            f"--{flag} was {self.settings.get(flag)} and is {settings.get(flag)}"
-            for flag in self.settings | settings
-            if self.settings.get(flag) != settings.get(flag)
+            f"{_LIBRARIES.get(name) or f'--{name}'} was {self.settings.get(name)} "
+            f"and is {settings.get(name)}"
+            for name in self.settings | settings
+            if self.settings.get(name) != settings.get(name)
         ]
         new = [name for name in found if name not in self.files]
         gone = [name for name in self.files if name not in found]

@@ -54,7 +54,7 @@ def load(path: Path, sha256: str, side: int) -> tuple[bytes, Image.Image]:
             f"{path}: changed since the audit; put the old file back and run the same "
             "command again, or begin anew in another --out"
         )
-    return content, decode(path, 2 * side)
+    return content, decode(content, 2 * side, str(path))
 
 
 def encode(content: bytes, image: Image.Image, form: Format) -> bytes:

@@ -35,12 +35,16 @@ def read(path: Path) -> Float[np.ndarray, "313"]:
     """A prior from an .npy file, made to sum to 1.
 
     Raises:
-        UserError: not 313 shares, none negative.
+        UserError: not 313 shares, none negative or infinite.
     """
     try:
-        prior = np.load(path, allow_pickle=False).astype(np.float64).ravel()
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            found = np.lib.format.read_array(file, allow_pickle=False)
+        prior = found.astype(np.float64, casting="safe").ravel()
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: not a prior that can be read ({error})") from None
-    if prior.shape != (bins.COUNT,) or (prior < 0).any() or prior.sum() <= 0:
+    if prior.shape != (bins.COUNT,) or not (prior >= 0).all():
         raise UserError(f"{path}: a prior is {bins.COUNT} shares, none negative")
+    if not 0 < prior.sum() < np.inf:
+        raise UserError(f"{path}: the shares of a prior add up to {prior.sum():g}")
     return prior / prior.sum()
