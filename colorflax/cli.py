@@ -91,10 +91,14 @@ def _guarded(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and _FULL not in str(error):
             raise
+        smaller = "smaller pictures"
+        if "config" in flags.FLAGS:  # of a training
+            smaller += (
+                ", smaller batches (--config.train.batch_size, or more "
+                "--config.train.accumulate), or --config.model.remat=true"
+            )
         complain(
-            "the memory of this machine or its accelerator is full; take smaller "
-            "batches (--config.train.batch_size, or more --config.train.accumulate), "
-            "--config.model.remat=true, or smaller pictures"
+            "the memory of this machine or its accelerator is full; take " + smaller
         )
         sys.exit(1)
     except BrokenPipeError:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from colorflax import color
+from colorflax.errors import UserError
 from colorflax.metrics.photograph import AB_PEAK
 from colorflax.painting import guided
 from launch.pictures import shrunk
@@ -30,6 +31,8 @@ def bench_edges(rounds: int) -> None:
         lab = np.asarray(color.rgb_to_lab(rgb[:h, :w]))
         for factor in _FACTORS:
             found[factor].append(_compare(lab, factor))
+    if not found[_FACTORS[0]]:
+        raise UserError("--photos: photographs of 64 px and more are needed")
     print(f"enlarging ab, {len(found[4])} photographs: PSNR in dB")
     print(f"  {'factor':<8}{'bilinear':>10}{'bicubic':>10}{'guided':>10}")
     for factor, rows in found.items():

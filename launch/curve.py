@@ -64,31 +64,33 @@ def lines(paths: Sequence[Path]) -> tuple[dict[str, Decodings], float]:
     for path in paths:
         if path.stem in found:
             raise UserError(f"{path}: another file is called {path.stem}; rename one")
-        scores = _scores(path)
-        rows = [name for name in scores if name not in (*BASELINES, "model")]
-        rows = rows or ["model"]
-        numbers = np.array([
-            [scores[name][x]["value"] for x in ("colourfulness", "mse", "hue")]
-            for name in rows
-        ])  # fmt: skip
-        order = np.argsort(numbers[:, 0])
-        found[path.stem] = Decodings([rows[i] for i in order], *numbers[order].T)
-        truth = scores["grey"]["true_colourfulness"]["value"]
+        rows, truth = _scores(path)
+        names = sorted(rows, key=lambda name: rows[name][0])
+        numbers = np.array([rows[name] for name in names])
+        found[path.stem] = Decodings(names, *numbers.T)
     return found, truth
 
 
-def _scores(path: Path) -> dict[str, Any]:
+def _scores(path: Path) -> tuple[dict[str, tuple[float, ...]], float]:
+    """Colourfulness, MSE and right hues of each row; the truth's colourfulness."""
     try:
         scores: dict[str, Any] = json.loads(path.read_text())["scores"]
-        hue = scores["grey"].get("hue", {}).get("value")
-    except (OSError, ValueError, KeyError):
+        names = [n for n in scores if n not in (*BASELINES, "model") and " - " not in n]
+        rows = {
+            name: tuple(scores[name][x]["value"] for x in ("colourfulness", "mse"))
+            for name in names or ["model"]
+        }
+        hues = [scores[name].get("hue", {}).get("value") for name in rows]
+        truth = float(scores["grey"]["true_colourfulness"]["value"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path}: not a file that evaluate --out wrote") from None
-    if hue is None:
+    if None in hues:
         raise UserError(
             f"{path}: no right hues in it, as in those of older versions and of "
             "photographs without colours; evaluate again"
         )
-    return {name: x for name, x in scores.items() if " - " not in name}
+    pairs = zip(rows.items(), hues, strict=True)
+    return {name: (*numbers, hue) for (name, numbers), hue in pairs}, truth
 
 
 if __name__ == "__main__":

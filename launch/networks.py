@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from colorflax import cli, config, models, objectives
+from colorflax.errors import UserError
 from colorflax.features.backbone import WIDTH
+from colorflax.training import speed
 
 SIZES = (224, 256)  # px
 
@@ -47,11 +49,11 @@ class Network:
         steered = self.name in config.STEERED
         embedding = jax.ShapeDtypeStruct((1, WIDTH), jnp.float32) if steered else None
         variables = jax.eval_shape(model.init, jax.random.key(0), L, embedding)
-        # Not for the CPU, where some convolutions are written as fewer products.
-        traced = jax.jit(model.apply).trace(variables, L, embedding)
-        program = traced.lower(lowering_platforms=("tpu",))
         parameters = sum(x.size for x in jax.tree.leaves(variables["params"]))
-        return parameters, program.cost_analysis()["flops"]
+        flops = speed.operations(model.apply, variables, L, embedding)
+        if flops is None:
+            raise UserError("JAX counts operations on a CPU only; unset JAX_PLATFORMS")
+        return parameters, flops
 
 
 def table() -> str:

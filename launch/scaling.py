@@ -15,8 +15,10 @@ from launch.networks import Network, markdown
 _SIZE = flags.DEFINE_integer("size", 256, "px", 8)
 _BATCH = flags.DEFINE_integer("batch", 32, "photographs per accelerator", 1)
 _TFLOPS = flags.DEFINE_float("tflops", 989.0, "peak of one accelerator, TFLOP/s", 0.1)
-_USED = flags.DEFINE_float("used", 0.3, "share of the peak that is reached", 0.0, 1.0)
-_DECODE = flags.DEFINE_float("decode", 250.0, "photographs a core decodes in a second")
+_USED = flags.DEFINE_float("used", 0.3, "share of the peak that is reached", 1e-6, 1.0)
+_DECODE = flags.DEFINE_float(
+    "decode", 250.0, "photographs a core decodes in a second", 1e-6
+)
 _LINKS = {"NVLink, 450": 450.0, "400 Gb/s, 50": 50.0, "100 Gb/s, 12.5": 12.5}  # GB/s
 _PER_HOST = 8
 

@@ -8,6 +8,7 @@ such that together they have the shares that are wanted: iterative proportional 
 the network said.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,14 +35,13 @@ Palette = Float[Array | np.ndarray, "k 313"]
 """Of each colour the shares of the bins around it."""
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def shares(rgb: UInt8[Array | np.ndarray, "h w 3"], stride: int) -> Shares:
     """How much of a photograph has each colour, as a network with `stride` would say.
 
     Each pixel counts for the five bins around its colour, as in training.
     """
-    ab = pool(color.rgb_to_lab(rgb[None])[..., 1:], stride)
-    indices, weights = bins.soft_encode(ab)
-    total = jnp.zeros(bins.COUNT).at[indices.ravel()].add(weights.ravel())
+    total = jnp.sum(_encoded(pool(color.rgb_to_lab(rgb[None])[..., 1:], stride)), 0)
     return total / jnp.sum(total)
 
 
@@ -51,10 +51,17 @@ def palette(colours: Sequence[str]) -> Palette:
     Raises:
         UserError: one is no colour.
     """
-    ab = np.array([css.ab(text, "palette") for text in colours])
-    indices, weights = bins.soft_encode(ab)
-    rows = jnp.arange(len(colours))[:, None]
-    return jnp.zeros((len(colours), bins.COUNT)).at[rows, indices].add(weights)
+    # One by one, so that another number of them is not compiled anew.
+    rows = [_encoded(np.array([css.ab(x, "palette")], np.float32)) for x in colours]
+    return np.concatenate(rows)
+
+
+@jax.jit
+def _encoded(ab: Float[Array | np.ndarray, "*n 2"]) -> Float[Array, "m 313"]:
+    """The shares of the bins around each colour, in a row each."""
+    indices, weights = (x.reshape(-1, x.shape[-1]) for x in bins.soft_encode(ab))
+    rows = jnp.arange(len(indices))[:, None]
+    return jnp.zeros((len(indices), bins.COUNT)).at[rows, indices].add(weights)
 
 
 @jax.jit

@@ -8,18 +8,19 @@ one that was seen. Nothing is assumed about how differences are distributed.
 import numpy as np
 from jaxtyping import Float
 
-_EXACT = 16  # up to so many photographs all ways are counted
+EXACT = 16
+"""Up to so many photographs all ways are counted."""
+
 _CHUNK = 1 << 22  # flips held at a time
 _SLACK = 1e-12  # of the sum of sizes: sums that are equal but for rounding are equal
 
 
-def sign_flip(
-    differences: Float[np.ndarray, " n"], flips: int, seed: int
-) -> tuple[float, bool]:
-    """Two-sided p of a sum (or mean) of paired differences, and whether it is exact.
+def sign_flip(differences: Float[np.ndarray, " n"], flips: int, seed: int) -> float:
+    """Two-sided p of a sum (or mean) of paired differences.
 
-    Exact for few photographs. For more, p is that of `flips` random ways and of the one
-    that was seen, (1 + hits) / (1 + flips): never 0, and on the safe side.
+    Exact for at most `EXACT` photographs. For more, p is that of `flips` random ways
+    and of the one that was seen, (1 + hits) / (1 + flips): never 0, and on the safe
+    side.
 
     Args:
         differences: of each photograph.
@@ -29,15 +30,15 @@ def sign_flip(
     x = np.asarray(differences, float)
     n = len(x)
     seen = abs(x.sum()) - _SLACK * np.abs(x).sum()
-    if n <= _EXACT:
+    if n <= EXACT:
         ways = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-        return float(np.mean(np.abs((1 - 2 * ways) @ x) >= seen)), True
+        return float(np.mean(np.abs((1 - 2 * ways) @ x) >= seen))
     rng = np.random.default_rng(seed)
     hits, step = 0, max(1, _CHUNK // n)
     for start in range(0, flips, step):
         ways = rng.integers(0, 2, (min(step, flips - start), n), np.int8)
         hits += int(np.sum(np.abs(x.sum() - 2 * (ways @ x)) >= seen))
-    return (1 + hits) / (1 + flips), False
+    return (1 + hits) / (1 + flips)
 
 
 def holm(ps: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:

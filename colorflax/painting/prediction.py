@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -113,19 +112,20 @@ class Prediction:
             hints: as for `picture`.
 
         Raises:
-            UserError: the checkpoint states no distribution to draw from; a hint that
-                is outside, or no colour.
+            UserError: the checkpoint states no distribution to draw from; `n` or `seed`
+                is out of range; a hint that is outside, or no colour.
         """
         objective = distribution(self.objective, "samples", self.name)
+        if n < 0 or not 0 <= seed < 2**32:
+            raise UserError(f"{n} samples of seed {seed}; both should be 0 or more")
         wished = DRAWN_AT if temperature is None else temperature
         temperature, tau = self._how(wished, tau)
         tilted = dataclasses.replace(objective, tau=tau).tilted(self.head)
         logits = tilted / max(temperature, bins.COLDEST)
-        rows, columns = self.rows_columns
         drawn = []
         for key in jax.random.split(jax.random.key(seed), n):
             ab, logp = _draw(logits, key)
-            drawn.append((float(jnp.mean(logp[0, :rows, :columns])), ab))
+            drawn.append((float(self._cut(logp).mean()), ab))
         for _, ab in sorted(drawn, key=lambda likely: -likely[0]):
             yield self._paint(ab, saturation, hints)
 

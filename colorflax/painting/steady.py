@@ -31,7 +31,7 @@ class Memory(NamedTuple):
         frames: of how many.
     """
 
-    seen: Float[Array, "h w"]
+    seen: Float[Array | np.ndarray, "h w"]
     said: Float[Array, "1 y x c"]
     frames: Float[Array, "y x"]
 
@@ -53,13 +53,13 @@ def follow(
     """
     seen = _half(rgb)
     if memory is None or memory.said.shape != head.shape or most <= 1:
-        return Memory(jnp.asarray(seen), head, jnp.ones(head.shape[1:3]))
-    before = np.asarray(memory.seen)
+        return Memory(seen, head, jnp.ones(head.shape[1:3]))
+    before = np.asarray(memory.seen)  # it never left the host
     # A lamp that flickers moves nothing.
     level = seen - np.median(seen - before)
     flow = optical_flow_ilk(level, before, radius=_RADIUS, num_warp=_WARPS)
     said, frames = _average(memory, head, level, flow.astype(np.float32), most)
-    return Memory(jnp.asarray(seen), said, frames)
+    return Memory(seen, said, frames)
 
 
 def _half(rgb: UInt8[np.ndarray, "1 H W 3"]) -> Float[np.ndarray, "h w"]:
@@ -76,7 +76,7 @@ def _average(
     flow: Float[Array | np.ndarray, "2 h w"],
     most: int | float | Float[Array, ""] | Int[Array, ""],
 ) -> tuple[Float[Array, "1 y x c"], Float[Array, "y x"]]:
-    came = _taken(memory.seen[..., None], flow)[..., 0]
+    came = _taken(jnp.asarray(memory.seen)[..., None], flow)[..., 0]
     differs = jnp.abs(_blurred(jnp.asarray(level) - came))
     grid = head.shape[1:3]
     share = jnp.array(grid) / jnp.array(level.shape)

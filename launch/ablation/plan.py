@@ -98,11 +98,11 @@ def parse(values: Mapping[str, Any] | ConfigDict) -> Plan:
         )
     networks = _names(tree["networks"], "networks", config.STRIDES)
     objectives = _names(tree["objectives"], "objectives", tree["each"])
-    seeds, temperatures = tree["seeds"], tuple(map(float, tree["temperatures"]))
+    seeds, temperatures = tree["seeds"], _floats(tree["temperatures"], "temperatures")
     _distinct(seeds, "seeds")
     if not all(0 < t < float("inf") for t in temperatures):
         raise UserError(f"config.temperatures should be positive, not {temperatures}")
-    taus = tuple(map(float, tree["taus"]))
+    taus = _floats(tree["taus"], "taus")
     if tree["reference"] not in objectives:
         raise UserError(
             f"config.reference={tree['reference']} is not one of config.objectives="
@@ -210,6 +210,15 @@ def _names(text: str, what: str, known: Mapping[str, Any]) -> list[str]:
                 f"config.{what}={text}: {name!r} is not one of {', '.join(known)}"
             )
     return names
+
+
+def _floats(values: Any, what: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(x) for x in values)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"config.{what} should be numbers, as in (0.2, 1), not {values!r}"
+        ) from None
 
 
 def _distinct(values: Any, what: str) -> None:

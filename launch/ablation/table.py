@@ -122,7 +122,7 @@ def _of_network(found: Found, names: Sequence[str], reference: str) -> Table:
                 ours, theirs = means[name][number], means[reference][number]
                 # What is divided by belongs to the photograph, not to who coloured it.
                 np.testing.assert_array_equal(ours[:, 1], theirs[:, 1])
-                p, _ = significance.sign_flip(ours[:, 0] - theirs[:, 0], FLIPS, SEED)
+                p = significance.sign_flip(ours[:, 0] - theirs[:, 0], FLIPS, SEED)
             rows[name][number] = Cell(score, spread, less, p, None)
     return rows
 

@@ -3,6 +3,6 @@
 Downwards: tracing, work, peaks.
 """
 
-from colorflax.training.speed.work import UNKNOWN, Work, count, measure
+from colorflax.training.speed.work import UNKNOWN, Work, count, measure, operations
 
-__all__ = ["UNKNOWN", "Work", "count", "measure"]
+__all__ = ["UNKNOWN", "Work", "count", "measure", "operations"]

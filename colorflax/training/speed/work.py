@@ -1,8 +1,8 @@
 """How much work a training step is, and what share of the devices' peak that takes."""
 
 import functools
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -56,11 +56,9 @@ def measure(task: Task, batch: Mapping[str, np.ndarray], dtype: str) -> Work:
 
 
 def count(task: Task, batch: Mapping[str, np.ndarray]) -> float | None:
-    """Floating-point operations of a training step over the batches of all processes.
+    """`operations` of a training step over the batches of all processes.
 
-    A multiply-add is two. They are those of the program as it is written down: nothing
-    is compiled, and neither what XLA makes of it on some device nor what is done over
-    again to save memory changes their number.
+    What is done over again to save memory does not change their number.
     """
     share = jax.process_count()
     shapes = {
@@ -69,6 +67,17 @@ def count(task: Task, batch: Mapping[str, np.ndarray]) -> float | None:
     }
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(task.init, key, shapes)
+    # XLA counts a loop's body once, however often it runs.
+    step = functools.partial(task.undivided().train_step, axis=None)
+    return operations(step, state, shapes, key)
+
+
+def operations(function: Callable[..., Any], *shapes: Any) -> float | None:
+    """Floating-point operations of a function; None where nothing can count them.
+
+    A multiply-add is two. They are those of the program as it is written down: nothing
+    is compiled, and what XLA makes of it on some device does not change their number.
+    """
     try:
         # JAX counts without compiling on a CPU only; one is there beside a GPU or TPU
         # unless JAX_PLATFORMS keeps it away.
@@ -76,9 +85,7 @@ def count(task: Task, batch: Mapping[str, np.ndarray]) -> float | None:
     except RuntimeError:
         return None
     with jax.default_device(cpu):
-        # XLA counts a loop's body once, however often it runs.
-        step = jax.jit(functools.partial(task.undivided().train_step, axis=None))
-        traced = step.trace(state, shapes, key)
         # Not for the CPU, where some convolutions are written as fewer products.
-        costs = traced.lower(lowering_platforms=("tpu",)).cost_analysis()
+        program = jax.jit(function).trace(*shapes).lower(lowering_platforms=("tpu",))
+        costs = program.cost_analysis()
     return None if costs is None else float(costs["flops"])
