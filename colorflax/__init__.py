@@ -29,8 +29,8 @@ def load(
     """A function that colours pictures, from a run's folder or one of its checkpoints.
 
     Args:
-        path: RUN, for its best checkpoint, or RUN/checkpoints/STEP; None for the bundled
-            network.
+        path: RUN, for its best checkpoint, or RUN/checkpoints/STEP; None for the
+            bundled network.
         size: px, at least 16, the side at which the network sees a picture: the short
             one, or the long one if it was trained with fit=pad. None for that of
             training; for a network trained at varying sizes, the multiple of 32 nearest
