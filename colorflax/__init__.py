@@ -29,15 +29,18 @@ def load(
     """A function that colours pictures, from a run's folder or one of its checkpoints.
 
     Args:
-        path: RUN, for its best checkpoint, or RUN/checkpoints/STEP; None for the one
-            that comes with colorflax.
-        size: px, the side that training fixed, of what the network sees of a picture;
-            that of training if None.
-        edges: colours follow the edges of the picture, and are even between them;
-            otherwise they are as the network says, enlarged.
+        path: RUN, for its best checkpoint, or RUN/checkpoints/STEP; None for the
+            bundled network.
+        size: px, at least 16, the side at which the network sees a picture: the short
+            one, or the long one if it was trained with fit=pad. None for that of
+            training; for a network trained at varying sizes, the multiple of 32 nearest
+            the largest (224 for the bundled network).
+        edges: colours follow the edges of the picture and are smoothed between them;
+            otherwise they are the network's, enlarged.
 
     Raises:
-        UserError: no checkpoint there, or its backbone's weights cannot be had.
+        UserError: there is no checkpoint, the weights of its backbone cannot be had, or
+            `size` is under 16.
     """
     from colorflax import predict  # and JAX with it: `import colorflax` takes no time
 

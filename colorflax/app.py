@@ -1,4 +1,4 @@
-"""A page to colour photographs: python -m colorflax.app."""
+"""Colour photographs on a web page: python -m colorflax.app."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,13 @@ from colorflax.workshop import studio
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
-    "folder of a run, or one checkpoint in it; the one that comes with colorflax if "
-    "not given",
+    "folder of a run, or one checkpoint in it; default: the bundled network",
 )
 _PORT = flags.DEFINE_integer(
-    "port", 7860, "of the page, on this machine only; 0 takes a free one", 0, 65535
+    "port", 7860, "port of the page, on this machine only; 0 takes a free one", 0, 65535
 )
-_MEGABYTES = flags.DEFINE_float("max_megabytes", 200, "of an uploaded file", 0.001)
-_MEGAPIXELS = flags.DEFINE_float("max_megapixels", 50, "of a photograph", 0.001)
+_MEGABYTES = flags.DEFINE_float("max_megabytes", 200, "largest upload", 0.001)
+_MEGAPIXELS = flags.DEFINE_float("max_megapixels", 50, "largest photograph", 0.001)
 
 
 def main(argv: Sequence[str]) -> None:

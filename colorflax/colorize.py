@@ -1,7 +1,7 @@
 """Colour photographs: python -m colorflax.colorize PHOTO-OR-FOLDER...
 
-JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 and PPM; - is a picture on standard
-input, coloured to standard output.
+Reads JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 and PPM. - reads a picture from
+standard input and writes it to standard output.
 """
 
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ _PICTURES = {*FORMATS.values(), ".jpeg", ".tiff"}
 flags.adopt_module_key_flags(asked)
 _OUT = flags.DEFINE_string("out", "colored", "folder for the coloured pictures")
 _FORMAT = flags.DEFINE_enum(
-    "format", None, list(FORMATS), "of what is written; if not given, PNG and TIFF stay"
-    " what they are and all else becomes PNG",
+    "format", None, list(FORMATS), "of the output. Default: PNG and TIFF keep their "
+    "format, all else becomes PNG",
 )  # fmt: skip
 _SAMPLES = flags.DEFINE_integer(
-    "samples", 0, "other plausible colourings written as well, the likeliest first", 0
+    "samples", 0, "number of other plausible colourings to write, likeliest first", 0
 )
-_SEED = flags.DEFINE_integer("seed", 0, "of --samples", 0, 2**32 - 1)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of --samples", 0, 2**32 - 1)
 _CONFIDENCE = flags.DEFINE_boolean(
-    "confidence", False, "also write how sure the network is: white where it is"
+    "confidence", False, "also write a map of how sure the network is (white: sure)"
 )
 _HINT = flags.DEFINE_multi_string(
-    "hint", [], "X,Y,COLOUR, px from the upper left, as in 120,340,#c8a878 or 9,9,tan: "
-    "what lies there gets that colour, and what is like it around; of one photograph, "
-    "and as often as is wished",
+    "hint", [], "X,Y,COLOUR, in px from the upper left, as in 120,340,#c8a878 or "
+    "9,9,tan: sets the colour there and of similar areas around it. Only for one "
+    "photograph; may be given several times",
 )  # fmt: skip
 _COMPARE = flags.DEFINE_boolean(
     "compare", False, "also write grey and coloured side by side"

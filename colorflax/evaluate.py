@@ -22,41 +22,41 @@ from colorflax.metrics import bootstrap
 from colorflax.pretrained import inception, release
 
 _CHECKPOINT = flags.DEFINE_multi_string(
-    "checkpoint", [], "folder of a run, or one checkpoint in it; `default` is the one "
-    "that comes with colorflax. More than one are compared, on the photographs of the "
-    "first",
+    "checkpoint", [], "folder of a run, or one checkpoint in it; `default` is the "
+    "bundled network. Several are compared on the photographs of the first",
 )  # fmt: skip
 _MODEL = flags.DEFINE_enum(
-    "model", "network", ["network", "grey", "truth"], "what is judged; the latter two "
+    "model", "network", ["network", "grey", "truth"], "what is scored; grey and truth "
     "need no checkpoint"
 )  # fmt: skip
 _MODE = flags.DEFINE_enum(
-    "mode", "fixed", ["fixed", "full"], "the square view of the config, or photographs "
-    "at their own resolution"
+    "mode", "fixed", ["fixed", "full"], "fixed: squares, as in training; full: "
+    "photographs at their own resolution"
 )  # fmt: skip
 _FID = flags.DEFINE_bool(
-    "fid", False, "the Frechet Inception Distance as well, whose network is downloaded "
-    "once (95 MB)",
+    "fid", False, "also compute the Frechet Inception Distance, whose network is "
+    "downloaded once (95 MB)",
 )  # fmt: skip
-_OUT = flags.DEFINE_string("out", None, "JSON file: all numbers and the protocol")
+_OUT = flags.DEFINE_string("out", None, "JSON file for all numbers and settings")
 _TEMPERATURE = flags.DEFINE_list(
-    "temperature", [], "of a classification, in place of its own: a row for each"
+    "temperature", [], "of a classification; several: a row for each. Default: its own"
 )
 _TAU = flags.DEFINE_list(
-    "tau", [], "of a classification, in place of its own; several: a row for each"
+    "tau", [], "of a classification; several: a row for each. Default: its own"
 )
 _GAIN = flags.DEFINE_list(
     "gain",
     [],
-    "what decoded colours are multiplied by, in place of its own; several: a "
-    "row for each",
+    "multiplies decoded colours; several: a row for each. Default: its own",
 )
 _DECODINGS = ("temperature", "tau", "gain")
-_RESAMPLES = flags.DEFINE_integer("resamples", 2_000, "for the intervals", 100)
+_RESAMPLES = flags.DEFINE_integer("resamples", 2_000, "of the bootstrap", 100)
 _SEED = flags.DEFINE_integer(
-    "seed", 0, "of the resamples and of the random photographs", 0, 2**32 - 1
+    "seed", 0, "random seed of the bootstrap and of the baselines", 0, 2**32 - 1
 )
-_BATCH = flags.DEFINE_integer("batch_size", 16, "photographs at a time (fixed)", 1)
+_BATCH = flags.DEFINE_integer(
+    "batch_size", 16, "photographs at a time in --mode=fixed", 1
+)
 
 _KNOBS = ("source", "train_split", "validation_split", "fit")
 _NUMBERS = ("validation_percent", "max_bad_percent")

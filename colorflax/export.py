@@ -14,23 +14,23 @@ from colorflax.pretrained import shipped
 
 _CHECKPOINT = flags.DEFINE_multi_string(
     "checkpoint", None, "folder of a run, or one checkpoint in it; `default` is the "
-    "one that comes with colorflax; several times: the mean of runs that began with "
-    "the same network", required=True,
+    "bundled network. Several: the mean of runs that began with the same network",
+    required=True,
 )  # fmt: skip
-_OUT = flags.DEFINE_string("out", None, "folder, made by this", required=True)
+_OUT = flags.DEFINE_string("out", None, "new folder for the result", required=True)
 _DTYPE = flags.DEFINE_enum(
-    "dtype", "float32", list(exported.DTYPES), "of the stored kernels; computed "
-    "is in float32 either way"
+    "dtype", "float32", list(exported.DTYPES), "of the stored kernels; computing is in "
+    "float32 either way"
 )  # fmt: skip
 _FORMATS = flags.DEFINE_list(
-    "formats", ["orbax", "stablehlo"], f"of {', '.join(exported.FORMATS)}"
+    "formats", ["orbax", "stablehlo"], f"any of {', '.join(exported.FORMATS)}"
 )
 _TEMPERATURE = flags.DEFINE_float(
-    "temperature", None, "of a classification, for when nobody wishes for another", 1e-3
+    "temperature", None, "default temperature of the exported checkpoint", 1e-3
 )
-_TAU = flags.DEFINE_float("tau", None, "in place of its own")
+_TAU = flags.DEFINE_float("tau", None, "default tau of the exported checkpoint")
 _GAIN = flags.DEFINE_float(
-    "gain", None, "what colours are multiplied by, in place of its own"
+    "gain", None, "what the exported checkpoint multiplies colours by"
 )
 
 

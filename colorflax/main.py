@@ -19,32 +19,35 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="a file with get_config(), such as configs/fusion.py"
 )
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "folder of the run; runs/CONFIG-WORDS if not given"
+    "workdir", None, "folder of the run; default: runs/CONFIG-WORDS"
 )
 _ALLOW_CHANGES = flags.DEFINE_boolean(
-    "allow_changes", False, "go on with a run under other settings than it began with"
+    "allow_changes", False, "go on with a run under changed settings"
 )
 _INIT_FROM = flags.DEFINE_string(
     "init_from", None, "begin with the network of this run or checkpoint; `default` is "
-    "the one that comes with colorflax",
+    "the bundled network",
 )  # fmt: skip
 _PROFILE = flags.DEFINE_boolean(
-    "profile", False, "leave a trace of a few steps in WORKDIR/profile"
+    "profile", False, "write a trace of a few steps into WORKDIR/profile"
 )
 _COORDINATOR = flags.DEFINE_string(
-    "coordinator", None, "HOST:PORT of process 0; or $JAX_COORDINATOR_ADDRESS"
+    "coordinator", None, "HOST:PORT of process 0 (or $JAX_COORDINATOR_ADDRESS)"
 )
 _PROCESSES = flags.DEFINE_integer(
-    "processes", None, "how many train together; or $JAX_NUM_PROCESSES", 1
+    "processes",
+    None,
+    "number of processes that train together (or $JAX_NUM_PROCESSES)",
+    1,
 )
 _PROCESS = flags.DEFINE_integer(
-    "process", None, "which of them this is, from 0; or $JAX_PROCESS_ID", 0
+    "process", None, "number of this process, from 0 (or $JAX_PROCESS_ID)", 0
 )
 _CLUSTER = flags.DEFINE_enum(
     "cluster",
     None,
     cluster.CLUSTERS,
-    "what JAX asks for --coordinator, --processes and --process",
+    "where JAX asks for --coordinator, --processes and --process",
 )
 _PATIENCE = flags.DEFINE_integer(
     "patience", 300, "seconds to wait for the other processes", 1

@@ -52,10 +52,10 @@ class Run:
     audit_only: bool = option(False, "stop after audit.csv and dropped.jpg")
     refresh: bool = option(
         False,
-        "where photographs or flags have changed, make the records anew; what was "
-        "fetched and measured is kept, addresses that failed are tried again",
+        "make the records anew where photographs or flags have changed; keep what was "
+        "downloaded and measured, and try failed addresses again",
     )
-    threads: int = option(os.cpu_count() or 1, "that decode and encode", 1, 1024)
+    threads: int = option(os.cpu_count() or 1, "threads to decode and encode", 1, 1024)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,14 @@ class Features:
     """The network whose embedding of each photograph is kept beside it."""
 
     features: str = option(
-        "none", f"backbone whose embedding is kept as well: {', '.join(BACKBONES)}"
+        "none", f"also store the embedding by this backbone: {', '.join(BACKBONES)}"
     )
     features_weights: str = option(
         "imagenet",
-        "random is for trying things out without the network",
+        "random needs no download, and is for trying things out",
         choices=("imagenet", "random"),
     )
-    features_seed: int = option(0, "of random weights", 0)
+    features_seed: int = option(0, "random seed of random weights", 0)
 
     def load(self) -> tuple[Embedder, Backbone]:
         """Build the network, and say whose weights it has."""

@@ -1,4 +1,9 @@
-"""Count colours: python -m colorflax.prior --source=folder:DIR --out=prior.npy."""
+"""Count how often each colour occurs.
+
+    python -m colorflax.prior --source=folder:DIR --out=prior.npy
+
+Train with it: --config.objective.prior=prior.npy
+"""
 
 from collections.abc import Sequence
 
@@ -15,28 +20,26 @@ from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.training import census
 
-_SOURCE = flags.DEFINE_string(
-    "source", None, "photographs, as config.data.source names them"
-)
-_OUT = flags.DEFINE_string("out", "prior.npy", "for --config.objective.prior")
-_PLOT = flags.DEFINE_string("plot", None, "PNG file: the bins and their frequency")
+_SOURCE = flags.DEFINE_string("source", None, "photographs, as in config.data.source")
+_OUT = flags.DEFINE_string("out", "prior.npy", "file for --config.objective.prior")
+_PLOT = flags.DEFINE_string("plot", None, "PNG file of the bins and their frequency")
 _SAMPLES = flags.DEFINE_integer(
-    "samples", 0, "photographs to count, drawn by --seed; 0 counts all", 0
+    "samples", 0, "number of photographs to count, drawn by --seed; 0 counts all", 0
 )
-_SEED = flags.DEFINE_integer("seed", 0, "of which photographs are drawn", 0)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of --samples", 0)
 _SIZE = flags.DEFINE_integer(
     "size",
     256,
-    "px, the square from the middle, after resizing the short side to it",
+    "px, side of the central square that is counted; short sides are resized to it",
     8,
 )
 _STRIDE = flags.DEFINE_integer(
-    "stride", 4, "px whose mean colour is counted, as config.model.stride", 1
+    "stride", 4, "px over which colours are averaged, as config.model.stride", 1
 )
 _SPLIT = flags.DEFINE_string("split", "train", "as config.data.train_split")
 _THREADS = flags.DEFINE_integer("threads", 8, "photographs decoded at a time", 1)
 _MAX_BAD = flags.DEFINE_float(
-    "max_bad_percent", 5.0, "as config.data.max_bad_percent", 0.0, 100.0
+    "max_bad_percent", 5.0, "stop if more of the files cannot be read", 0.0, 100.0
 )
 _BATCH = 16
 _GREY = 10.0  # ab units; bins whose centre is no farther from grey are near-grey

@@ -1,7 +1,7 @@
 """The weights of Colorful Image Colorization: python -m colorflax.published --out=DIR.
 
-Downloads what the authors trained, or takes a file, and writes the checkpoint that
-`colorize` and `colorflax.load` open. PyTorch is not needed.
+Downloads the weights that the authors trained, or takes a file, and writes a checkpoint
+for `colorize` and `colorflax.load`. PyTorch is not needed.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from colorflax.errors import UserError
 from colorflax.pretrained import release
 
 _WEIGHTS = flags.DEFINE_string(
-    "weights", None, "file of torch.save; the authors' own is downloaded if not given"
+    "weights", None, "file written by torch.save; default: download that of the authors"
 )
 _OUT = flags.DEFINE_string("out", "runs/published", "folder for the checkpoint")
 

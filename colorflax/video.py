@@ -1,7 +1,7 @@
 """Colour films: python -m colorflax.video FILM...
 
-Whatever FFmpeg reads; written as H.264 with the sound that was there. Colours stay from
-frame to frame.
+Reads what FFmpeg reads and writes H.264 with the sound of the film. Colours stay steady
+from frame to frame.
 """
 
 import math
@@ -17,17 +17,18 @@ from colorflax.errors import UserError
 flags.adopt_module_key_flags(asked)
 _OUT = flags.DEFINE_string("out", "colored", "folder for the coloured films")
 _STEADINESS = flags.DEFINE_float(
-    "steadiness", 1.0, "seconds that the colours of a thing are averaged over; 0: each "
-    "frame is by itself",
+    "steadiness", 1.0, "seconds over which the colours of an object are averaged; 0: "
+    "each frame by itself",
     0,
 )  # fmt: skip
 _QUALITY = flags.DEFINE_integer(
-    "quality", 18, "of H.264, as its constant rate factor: less is better, and larger",
+    "quality", 18, "of H.264, as constant rate factor: a smaller number is better and "
+    "gives larger files",
     0, 51,
 )  # fmt: skip
 _CONTAINER = flags.DEFINE_enum(
-    "container", None, ["mp4", "mkv", "mov"], "of what is written; if not given, MP4 "
-    "and QuickTime stay what they are and all else becomes Matroska",
+    "container", None, ["mp4", "mkv", "mov"], "of the output. Default: MP4 and "
+    "QuickTime keep theirs, all else becomes Matroska",
 )  # fmt: skip
 
 

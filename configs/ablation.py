@@ -3,24 +3,29 @@
     python -m launch.ablate --config=configs/ablation.py --workdir=runs/ablation \\
         --config.base.data.source=folder:photos
 
-Not a run but a plan of runs: every network under every objective from every seed. All
-follow `base` (built-in photographs at 64 px unless told otherwise, no embedding, so
-nothing is downloaded) with the same steps, batches and learning rate, and all heads
-stop at a stride of 4, where the classification needs them: nothing but the loss
-differs. No learning rate is tuned for any of them.
+A plan of runs: every network with every objective from every seed. All runs follow
+`base` (built-in photographs at 64 px unless you change it; no embedding, so nothing is
+downloaded) with the same steps, batches and learning rate. All heads have a stride of
+4, which classification needs, so that only the loss differs. The learning rate is not
+tuned for any of them.
 
-What a classification says can be decoded in many ways without another training: a row
-of the table for each temperature and, where all colours weighed alike, for each tau.
+A classification can be decoded in many ways without another training. The table has a
+row for each temperature and, without rebalancing, for each tau.
 
-One word after a colon changes it. `hour` (two seeds, 1,000 steps of 16 with a falling
-learning rate) is what the README shows; on two CPU cores each of its eight runs took
-eight to ten minutes. `small` (two objectives, one seed, 60 steps of 8 at 32 px) is a
-look at what comes out, not an answer. With a cold cache it took 77 s of processor time,
-and came, on the eight photographs that it trained on, to an MSE of 0.0150 (ab/127)^2
-and a colourfulness of 27.1 with the regression, 0.0259 and 37.9 with the rebalanced
-classification at T=0.38, where the truth has 56.0. From seeds 1 and 2 the signs are the
-same (0.0107 and 34.1 against 0.0271 and 38.9, 0.0123 and 35.0 against 0.0258 and 36.3);
-that is a check of the machinery, on photographs that were learnt by heart.
+Words after a colon change the plan:
+
+- `hour`: two seeds, and 1,000 steps of 16 with a falling learning rate. Its results are
+  in launch/ABLATION.md. On two CPU cores each of its eight runs took eight to ten
+  minutes.
+- `small`: two objectives, one seed, and 60 steps of 8 at 32 px. It shows what is
+  written, and checks that everything works; it is not an answer. With a cold cache it
+  took 77 s of processor time. The scores are on the eight photographs that it trains
+  on, where the truth has a colourfulness of 56.0:
+
+  seed   regression                        rebalanced classification, T=0.38
+  0      0.0150 (ab/127)^2, 27.1           0.0259 (ab/127)^2, 37.9
+  1      0.0107, 34.1                      0.0271, 38.9
+  2      0.0123, 35.0                      0.0258, 36.3
 """
 
 from ml_collections import ConfigDict

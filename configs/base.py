@@ -1,8 +1,8 @@
-"""Every knob, at the value that it has where a config does not turn it.
+"""The defaults of all settings.
 
-What a config starts from, not one to run: it names no network. See
-colorflax/config/settings.py for types and units. The values are those of a run for a
-laptop, eight built-in photographs at 64 px, 300 steps of 16.
+This is what the other configs start from, and not one to run: it names no network. See
+colorflax/config/settings.py for types and units. The values are those of a small run on
+a laptop: eight built-in photographs at 64 px, 300 steps of 16.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,21 +2,22 @@
 
     python -m colorflax.main --config=configs/zhang.py --workdir=runs/zhang
 
-A first run for a laptop: eight built-in photographs at 64 px, 80 steps of 8. On two
-CPU cores it took 1 min 11 s, and ended, on the photographs it trained on, at an MSE of
-0.00732 (ab/127)^2 where leaving them grey costs 0.03670, and a PSNR of 27.09 dB where
-grey has 19.64; seed 0.
+A first run for a laptop: eight built-in photographs at 64 px, 80 steps of 8. On two CPU
+cores it took 1 min 11 s. On the photographs that it trains on it reached an MSE of
+0.00732 (ab/127)^2, where grey has 0.03670, and a PSNR of 27.09 dB, where grey has 19.64
+dB. (Seed 0.)
 
-The recipe of the paper's authors, for a million photographs and a GPU, is `imagenet`:
-crops of 176 px from 256, 450,000 steps of 40, Adam (0.9, 0.99) at 3e-5, 1e-5 from step
-200,000 and 3e-6 from 375,000, L2 decay of 1e-3. It was not run here:
+`imagenet` is the recipe of the paper's authors, for a million photographs and a GPU:
+crops of 176 px from 256, 450,000 steps of 40, Adam (0.9, 0.99) at 3e-5, at 1e-5 from
+step 200,000 and at 3e-6 from 375,000, and an L2 decay of 1e-3. It has not been run with
+colorflax:
 
     python -m colorflax.main --config=configs/zhang.py:imagenet \\
         --workdir=runs/zhang --config.data.source=folder:/photos
 
-`regression` puts two numbers in place of the 313 bins, the paper's own comparison;
-words are separated by commas, as in `zhang.py:imagenet,regression`. The authors'
-weights need no training: python -m colorflax.published.
+`regression` predicts two numbers in place of 313 bins, as the paper does to compare.
+Words are separated by commas, as in `zhang.py:imagenet,regression`. The weights of the
+authors need no training: python -m colorflax.published.
 """
 
 from ml_collections import ConfigDict

@@ -4,13 +4,14 @@
         --config.base.data.source=folder:photos
 
 Trains what the config names, run after run, each in WORKDIR/NETWORK-OBJECTIVE-SEED as
-`colorflax.main` would; judges each on the validation photographs; and writes into
+`colorflax.main` would; scores each on the validation photographs; and writes into
 WORKDIR table.md, table.csv and table.json (means, intervals, paired tests), sheet.png
-(photographs side by side) and plots/. Stopped or killed anywhere, the same command goes
-on; what is finished is not done again. `--dry_run` only says what it would cost.
+(photographs side by side) and plots/. See launch/ABLATION.md. If it is stopped or
+killed, the same command goes on and does not repeat finished runs. `--dry_run` only
+says what it would cost.
 
-On a cluster: `--only=K`, or $SLURM_ARRAY_TASK_ID, trains and judges run number K alone.
-See launch/ablate.sh. The same command without it then makes the table.
+On a cluster, `--only=K` or $SLURM_ARRAY_TASK_ID trains and scores run number K alone;
+see launch/ablate.sh. The same command without it then makes the table.
 """
 
 import os
@@ -29,18 +30,18 @@ from colorflax.training.writers import say
 from launch.ablation import plan, plots, scores, sheet, table, training, written
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", help_string="an ablation, such as configs/ablation.py"
+    "config", help_string="a plan of runs, such as configs/ablation.py"
 )
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "folder of the runs and the table; runs/CONFIG-WORDS if not given"
+    "workdir", None, "folder of the runs and the table; default: runs/CONFIG-WORDS"
 )
 _ONLY = flags.DEFINE_integer(
-    "only", None, "train and judge this run alone, by its number in --dry_run; "
-    "or $SLURM_ARRAY_TASK_ID"
+    "only", None, "train and score only this run, by its number in --dry_run "
+    "(or $SLURM_ARRAY_TASK_ID)"
 )  # fmt: skip
-_DRY_RUN = flags.DEFINE_boolean("dry_run", False, "say what it would cost, and end")
+_DRY_RUN = flags.DEFINE_boolean("dry_run", False, "only say what it would cost")
 _IMAGES_PER_S = flags.DEFINE_float(
-    "images_per_s", None, "for the hours of --dry_run", 1e-3
+    "images_per_s", None, "speed that --dry_run assumes", 1e-3
 )
 
 

@@ -1,7 +1,9 @@
 """Measure this machine: `python -m launch.bench color gamut`.
 
-Each benchmark but `edges`, `hints`, `platforms`, `reference` and `video` times ours and
-another's in turn, in one process, and prints medians.
+The benchmarks are color, colorize, data, edges, gamut, hints, platforms, reference,
+train, video and zhang; without a name all run but platforms. They time colorflax and
+another program in turn, in one process, and print medians. But edges, hints, platforms,
+reference and video compare colours instead. Each is described in launch/bench_NAME.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +25,7 @@ from launch.bench_video import bench_video
 from launch.bench_zhang import bench_zhang
 from launch.timing import interleave, report
 
-_ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed rounds per benchmark.", 1)
+_ROUNDS = flags.DEFINE_integer("rounds", 9, "timed rounds of each benchmark", 1)
 
 
 def bench_color(rounds: int) -> None:

@@ -2,13 +2,14 @@
 
     python -m launch.bench colorize --photos=DIR [--most=N]
 
-Two networks: zhang with random weights, beside `torch_colorize`, and the one that comes
-with colorflax. Files in and JPEG (quality 95) out. Ours does more than theirs: colours
-follow edges, chroma is fitted into sRGB, and metadata and provenance are written.
+Two networks run: zhang with random weights, beside `torch_colorize`, and the bundled
+network. Files are read and JPEGs (quality 95) are written. colorflax does more than the
+other: colours follow edges, chroma is fitted into sRGB, and metadata and provenance are
+written.
 
-Prints for each the warm time of one photograph of 12 megapixels, that of the whole
-command with what was compiled before (cold), and photographs a second of a folder of
-several sizes; and how far the luminance of the outputs is from the photographs'.
+Prints for each the time for one photograph of 12 megapixels, warm; the time of the
+whole command with what was compiled before (cold); the photographs a second of a folder
+of several sizes; and how far the luminance of the outputs is from the photographs'.
 """
 
 import importlib.util

@@ -1,11 +1,13 @@
 """Decoding beside PyTorch's DataLoader, and how long a training step waits for it.
 
-    python -m launch.bench data --photos=DIR [--records=DIR]
+    python -m launch.bench data --photos=DIR [--records=RECORDS]
 
-Both do the same work: read a file, resize its short side, crop at random, mirror, and
-collect uint8 batches, at 64 px as the configs have it and at 224 px as ImageNet is
-usually seen. Each contestant runs alone, a round at a time in turn, from a cold start
-of its workers; they are warmed up, their buffers drained, then timed.
+Without --photos the built-in photographs are read; RECORDS are the same photographs as
+packed by colorflax.prepare. Both contestants do the same work: read a file, resize its
+short side, crop at random, mirror, and collect uint8 batches, at 64 px as in the
+configs and at 224 px as is usual for ImageNet. Each contestant runs alone, a round at a
+time in turn, from a cold start of its workers. They are warmed up, their buffers are
+emptied, and then they are timed.
 """
 
 import collections
@@ -34,7 +36,7 @@ from configs import fusion
 from launch import pictures
 
 _RECORDS = flags.DEFINE_string(
-    "records", None, "data: the same photographs as colorflax.prepare packed them"
+    "records", None, "data: the photographs as packed by colorflax.prepare"
 )
 _PARALLEL = flags.DEFINE_integer(
     "parallel", os.cpu_count() or 1, "data: threads or workers of each contestant", 1

@@ -1,9 +1,10 @@
-"""What guided enlargement of colours gains over bilinear and bicubic.
+"""What enlarging colours along edges gains over bilinear and bicubic enlargement.
 
     python -m launch.bench edges --photos=DIR [--most=N]
 
-The true ab of photographs is averaged over squares of 4, 8 and 16 pixels, as a
-network would, and enlarged again: PSNR of ab to the truth, the mean over photographs.
+The true ab of photographs is averaged over squares of 4, 8 and 16 pixels, as a network
+would do, and enlarged again. Printed is the PSNR of ab to the truth, as the mean over
+photographs.
 """
 
 import numpy as np

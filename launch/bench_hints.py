@@ -2,10 +2,10 @@
 
     python -m launch.bench hints --photos=DIR [--most=N]
 
-The colours are the photograph's own, of 7 x 7 pixels around points drawn at random. By
-points alone grey is moved (as Levin, Lischinski and Weiss do it); with the network that
-comes along what it says by default, or its mean, which is paler. PSNR of RGB to the
-photograph, the mean over photographs.
+The colours are those of the photograph itself, in 7 x 7 pixels around points drawn at
+random. The points alone move grey (as Levin, Lischinski and Weiss do it); with the
+bundled network they move its default colours, or its average colours, which are paler.
+Printed is the PSNR of RGB to the photograph, as the mean over photographs.
 """
 
 import dataclasses

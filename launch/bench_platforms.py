@@ -2,9 +2,9 @@
 
     python -m launch.bench platforms --photos=DIR [--most=N] [--checkpoint=RUN]
 
-Each photograph is coloured by `python -m colorflax.colorize`, once as JAX runs by
-default and once on the CPU; what they wrote is compared pixel by pixel, a pixel by the
-one of its three channels that differs most.
+Each photograph is coloured by `python -m colorflax.colorize`, once on the device that
+JAX takes by default and once on the CPU. The results are compared pixel by pixel, by
+the channel that differs most.
 """
 
 import os
@@ -23,7 +23,7 @@ from colorflax.errors import UserError
 from launch import pictures
 
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "platforms: a run; the one that comes along if not given"
+    "checkpoint", None, "platforms: a run; default: the bundled network"
 )
 
 

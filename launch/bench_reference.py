@@ -2,11 +2,15 @@
 
     python -m launch.bench reference --photos=DIR [--most=N]
 
-The right half of each photograph is coloured by the network that comes along: with the
-left half of the same photograph for a reference, which is about the best that there is,
-and with that of the next photograph, which has nothing to do with it; with a palette of
-the five colours (k-means) of its own, and of the next. PSNR of RGB, the mean over
-photographs.
+The bundled network colours the right half of each photograph with four kinds of
+colours:
+
+- the left half of the same photograph as the reference, about the best that there is;
+- the left half of the next photograph, which has nothing to do with it;
+- a palette of five colours (k-means) of its own;
+- a palette of five colours of the next photograph.
+
+Printed is the PSNR of RGB, as the mean over photographs.
 """
 
 import numpy as np

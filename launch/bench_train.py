@@ -3,11 +3,11 @@
     python -m launch.bench train
     python -m launch.bench train --size=224 --batch=32 --dtype=bfloat16
 
-Same network, batch, precision and optimiser (Adam). Ours is the whole step, from uint8
-RGB: Lab, targets, forward, backward, update. PyTorch's is given L and its targets
-ready, in both of its memory layouts; the ratio is to the faster one. On a GPU it is
-compiled by torch.compile, cuDNN looks for its fastest algorithms, and both multiply
-float32 as TF32; bfloat16 is PyTorch's autocast.
+Both have the same network, batch, precision and optimiser (Adam). The step of colorflax
+is the whole one, from uint8 RGB: Lab, targets, forward, backward, update. PyTorch gets
+L and targets ready-made and runs in both of its memory layouts; the ratio is to the
+faster one. On a GPU it is compiled by torch.compile, cuDNN chooses its fastest
+algorithms, and both multiply float32 as TF32; bfloat16 is PyTorch's autocast.
 """
 
 import contextlib

@@ -2,11 +2,12 @@
 
     python -m launch.bench video --photos=DIR [--most=N]
 
-Films of which all is known: a camera pans and zooms over a photograph, a piece of the
-next one moves in front of it the other way, with grain and a lamp that flickers.
-Flicker is how far the ab of a thing in one frame is from its ab in the frame before, on
-average over what is seen in both; that of the true colours is what moving by parts of a
-pixel makes of it. PSNR of RGB is to the true colours.
+The films are made, so that all is known of them: a camera pans and zooms over a
+photograph, a piece of the next photograph moves in front of it in the other direction,
+with grain and a lamp that flickers. Flicker is how far the ab of an object in one frame
+is from its ab in the frame before, averaged over what is visible in both. That of the
+true colours is what moving by fractions of a pixel makes of it. PSNR of RGB is to the
+true colours.
 """
 
 import dataclasses

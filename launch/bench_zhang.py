@@ -1,10 +1,10 @@
-"""Zhang's network beside the same layers in PyTorch, colouring at 256 px.
+"""The zhang network beside the same layers in PyTorch, colouring at 256 px.
 
     python -m launch.bench zhang
 
-Both run forward only, in float32, with weights from the same distribution, on as many
-threads as each takes by itself. PyTorch is given both of its memory layouts; the ratio
-is to the faster one.
+Both run the forward pass only, in float32, with weights from the same distribution, on
+as many threads as each takes by itself. PyTorch runs in both of its memory layouts; the
+ratio is to the faster one.
 """
 
 import importlib.util

@@ -1,11 +1,12 @@
-"""The least error at one end, vivid colours at the other: curves of tau and gain.
+"""Curves of tau, gain and temperature, from the smallest error to vivid colours.
 
     python -m colorflax.evaluate --checkpoint=RUN --tau=0,0.25,0.5,0.75,1 --out=tau.json
     python -m colorflax.evaluate --checkpoint=RUN --gain=1,1.5,2 --out=gain.json
     python -m launch.curve --out=curve.png tau.json gain.json
 
-Each file of scores becomes a line through its rows, from pale to lively: the mean
-squared error upwards, and below it the share of right hues; colourfulness across.
+Each file of scores becomes a line through its rows, from pale to lively. The upper plot
+shows the mean squared error and the lower one the share of right hues, over
+colourfulness.
 """
 
 import json
@@ -22,7 +23,7 @@ from colorflax.disk import files
 from colorflax.errors import UserError
 from launch.ablation import axes
 
-_OUT = flags.DEFINE_string("out", "curve.png", "where to")
+_OUT = flags.DEFINE_string("out", "curve.png", "PNG file")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
 """Kill a run at random moments; is anything lost? `python -m launch.drill --kills=20`.
 
 A small run is trained once without a break. The same command is then given in another
-folder and killed (SIGKILL) at a moment between its start and its end, again and again.
-Whenever it gets through, its parameters and its numbers have to be those of the first,
-bit for bit, and another begins; so does the last, when all kills are done.
+folder, and killed (SIGKILL) at a random moment, again and again. Each time that it
+finishes, its parameters and numbers must be those of the first run, bit for bit, and
+another begins. After all kills, one more run must finish too.
 """
 
 import itertools
@@ -27,8 +27,8 @@ from absl import flags
 from colorflax import checkpoint, cli
 from colorflax.errors import UserError
 
-_KILLS = flags.DEFINE_integer("kills", 20, "how many", 1)
-_SEED = flags.DEFINE_integer("seed", 0, "of the moments", 0)
+_KILLS = flags.DEFINE_integer("kills", 20, "number of kills", 1)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of the moments", 0)
 _NETWORK = flags.DEFINE_enum("network", "simple", ["simple", "fusion"], "to train")
 
 ROOT = Path(__file__).parent.parent

@@ -1,11 +1,11 @@
-"""Photographs as a checkpoint colours them, on one sheet, none picked by hand.
+"""Photographs as a checkpoint colours them, on one sheet, not picked by hand.
 
     python -m launch.gallery --checkpoint=RUN --out=sheet.jpg
     python -m launch.gallery --checkpoint=RUN --photos=folder:old --out=old.jpg
 
-Of the photographs that the run set aside, or of all of --photos: drawn by --seed, or
-with --worst those with the largest error. Each is shown grey, coloured and, where it
-has colours of its own, as it was.
+Photographs are drawn by --seed from the validation photographs of the run, or from all
+of --photos; with --worst they are those with the largest error. Each is shown grey,
+coloured and, if it has colours of its own, in the original.
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,22 @@ from colorflax.disk import files
 from colorflax.picture import tint
 from launch import candidates
 
-_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "a run; ours if not given")
-_PHOTOS = flags.DEFINE_string("photos", None, "in place of those the run set aside")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "a run; default: the bundled network"
+)
+_PHOTOS = flags.DEFINE_string(
+    "photos", None, "photographs to use, as in folder:DIR; default: the validation "
+    "photographs of the --checkpoint",
+)  # fmt: skip
 _NAMES = flags.DEFINE_string("names", "*", "only photographs of such names")
-_COUNT = flags.DEFINE_integer("count", 12, "how many", 1)
-_COLUMNS = flags.DEFINE_integer("columns", 2, "photographs beside each other", 1)
-_SEED = flags.DEFINE_integer("seed", 0, "of which", 0)
-_WORST = flags.DEFINE_boolean("worst", False, "those with the largest squared error")
+_COUNT = flags.DEFINE_integer("count", 12, "number of photographs", 1)
+_COLUMNS = flags.DEFINE_integer("columns", 2, "photographs in a row", 1)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of the photographs", 0)
+_WORST = flags.DEFINE_boolean("worst", False, "show the largest squared errors")
 _TAU = flags.DEFINE_float("tau", None, "as for colorize")
 _TEMPERATURE = flags.DEFINE_float("temperature", None, "as for colorize")
 _SIDE = flags.DEFINE_integer("side", 160, "px, the longest side of each", 16)
-_OUT = flags.DEFINE_string("out", "gallery.jpg", "where to")
+_OUT = flags.DEFINE_string("out", "gallery.jpg", "JPEG file")
 
 _GAP = 4
 

@@ -3,10 +3,10 @@
     python -m launch.local --processes=2 -- --config=configs/simple.py \\
         --config.train.batch_size=2
 
-What follows `--` is given to colorflax.main in each. They meet on a free port of the
-loopback and share the CPU, or what JAX_PLATFORMS names. Process 0 is shown as it is,
-lines of the others behind their number. If one fails the others are stopped and its
-exit code is passed on.
+Everything after `--` is given to colorflax.main in each process. The processes meet on
+a free port of the loopback and share the CPU, or what JAX_PLATFORMS names. Process 0 is
+shown as it is, and lines of the others behind their number. If one fails, the others
+are stopped and its exit code is passed on.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from typing import IO
 
 from absl import app, flags
 
-_PROCESSES = flags.DEFINE_integer("processes", 2, "How many processes.", 1)
+_PROCESSES = flags.DEFINE_integer("processes", 2, "number of processes", 1)
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 _LAST_WORDS = 1.0  # seconds between one process's failure and stopping the others

@@ -1,7 +1,7 @@
 """Print the README's table of networks: `python -m launch.networks`.
 
-Each network is what `configs/NAME.py` makes of it. Nothing is run: shapes are traced,
-and the floating-point operations are those of the program before XLA rewrites it.
+Each network is as in `configs/NAME.py`. Nothing is run: shapes are traced, and the
+floating-point operations are those of the program before XLA rewrites it.
 """
 
 import dataclasses

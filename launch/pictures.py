@@ -11,11 +11,11 @@ from colorflax.data import photographs
 from colorflax.data.photographs import Photographs
 
 _PHOTOS = flags.DEFINE_string(
-    "photos", None, "a folder, for what looks at photographs; else built-in ones"
+    "photos", None, "folder of photographs; default: the built-in ones"
 )
 _MOST = flags.DEFINE_integer(
-    "most", 100, "colorize, edges, hints, platforms, reference, video: photographs at "
-    "most", 1,
+    "most", 100, "largest number of photographs (colorize, edges, hints, platforms, "
+    "reference, video)", 1,
 )  # fmt: skip
 
 

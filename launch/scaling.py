@@ -1,7 +1,7 @@
 """What a step costs on many accelerators, by arithmetic: `python -m launch.scaling`.
 
-Nothing is run. The operations and parameters are counted from the networks; speeds and
-bandwidths are the makers' figures and the flags below, to be replaced by one's own.
+Nothing is run. Operations and parameters are counted from the networks. Speeds and
+bandwidths are the makers' figures and the flags below; replace them by your own.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from colorflax import cli
 from launch.networks import Network, markdown
 
 _SIZE = flags.DEFINE_integer("size", 256, "px", 8)
-_BATCH = flags.DEFINE_integer("batch", 32, "photographs per accelerator", 1)
+_BATCH = flags.DEFINE_integer("batch", 32, "photographs on each accelerator", 1)
 _TFLOPS = flags.DEFINE_float("tflops", 989.0, "peak of one accelerator, TFLOP/s", 0.1)
 _USED = flags.DEFINE_float("used", 0.3, "share of the peak that is reached", 1e-6, 1.0)
 _DECODE = flags.DEFINE_float(

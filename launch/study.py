@@ -4,15 +4,16 @@
         --checkpoint=runs/b --out=study
     python -m launch.study --out=study answers/
 
-The first writes study/index.html, for any browser, on this machine or on a server of
-files; #0, #1 and so on behind its address choose who sees what, or else chance does.
-It shows pairs for a second: a photograph in its own colours, and what a checkpoint
-makes of it. After some for practice, the answers are one file for each person. The
-second counts how often a machine's colours were taken for the true ones.
+The first command writes study/index.html, for any browser, on this machine or from a
+file server. #0, #1 and so on behind its address choose who sees what; otherwise it is
+drawn by chance. The page shows pairs for a second: a photograph in its own colours, and
+in those of a checkpoint. Some pairs are for practice. As a control, some show the
+colours of another photograph. The answers of each person are one file. The second
+command counts how often the colours of a machine were taken for the true ones.
 
-As in section 3.1 of Colorful Image Colorization (arXiv 1603.08511): one second, 256 px,
-10 pairs for practice and 40 for each system. Unlike there, a person sees all systems,
-each on other photographs; and with them colours of another photograph.
+This follows section 3.1 of Colorful Image Colorization (arXiv 1603.08511): one second,
+256 px, 10 pairs for practice and 40 for each system. Unlike there, a person sees all
+systems, each on other photographs.
 """
 
 import json
@@ -30,16 +31,19 @@ from launch import candidates
 from launch.perception import page, pictures, sittings, verdict
 
 _CHECKPOINT = flags.DEFINE_multi_string(
-    "checkpoint", ["default"], "a run; named again, another one beside it"
+    "checkpoint", ["default"], "a run; give several to compare them"
 )
-_PHOTOS = flags.DEFINE_string("photos", None, "in place of those the first set aside")
+_PHOTOS = flags.DEFINE_string(
+    "photos", None, "photographs to use, as in folder:DIR; default: the validation "
+    "photographs of the first --checkpoint",
+)  # fmt: skip
 _NAMES = flags.DEFINE_string("names", "*", "only photographs of such names")
-_PAIRS = flags.DEFINE_integer("pairs", 40, "of each system, for each person", 1)
-_PRACTICE = flags.DEFINE_integer("practice", 10, "pairs for practice", 0)
-_SECONDS = flags.DEFINE_float("seconds", 1.0, "how long a pair is seen", 0.05)
+_PAIRS = flags.DEFINE_integer("pairs", 40, "pairs of each system that a person sees", 1)
+_PRACTICE = flags.DEFINE_integer("practice", 10, "pairs for practice before them", 0)
+_SECONDS = flags.DEFINE_float("seconds", 1.0, "how long a pair is shown", 0.05)
 _SIDE = flags.DEFINE_integer("side", 256, "px, the longest side of a photograph", 16)
-_SEED = flags.DEFINE_integer("seed", 0, "of which photographs, and in which order", 0)
-_RESAMPLES = flags.DEFINE_integer("resamples", 2000, "for the intervals", 1)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed of photographs and order", 0)
+_RESAMPLES = flags.DEFINE_integer("resamples", 2000, "of the bootstrap", 1)
 _OUT = flags.DEFINE_string("out", "study", "folder of the page")
 
 _SITTINGS = 60  # and more until all systems have been in each place as often

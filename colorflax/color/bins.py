@@ -98,8 +98,10 @@ def annealed_mean(
 
     Args:
       logits: unnormalised log-probabilities, any float dtype.
-      temperature: positive, may be traced. 1 gives the mean, dull but consistent;
-        towards 0 the most likely bin, vivid but splotchy; 0.38 is the paper's choice.
+      temperature: positive, may be traced. 1 gives the mean, which is consistent;
+        towards 0 the most likely bin, which is splotchy. 0.38 is the paper's choice.
+        Low ones are livelier for networks trained with rebalancing, and duller for
+        those trained without.
 
     Returns:
       ab, float32.

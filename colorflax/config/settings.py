@@ -34,13 +34,13 @@ class Model:
     # nats, beside the cost of the colours; 0 learns no names
     dtype: Literal["float32", "bfloat16"] = "float32"  # of products and of what lies
     # between layers, in training; parameters, statistics, head and cost are float32
-    remat: bool = False  # compute again on the way back what lies inside of blocks of
-    # layers, in place of keeping it: less memory, a third more operations
+    remat: bool = False  # compute activations inside blocks of layers again in the
+    # backward pass in place of storing them: less memory, a third more operations
     dropout: float = 0.0  # lite, unet: share of channels, and of blocks, that training
     # leaves out, each photograph its own
-    encoder: Literal["random", "imagenet"] = "random"  # lite: what its way down begins
-    # with; that of ImageNet stays as it is at strides below 16
-    encoder_size: Literal[0, 2] = 0  # lite: its way down is EfficientNet-Lite0 or 2
+    encoder: Literal["random", "imagenet"] = "random"  # lite: what its encoder begins
+    # with; an ImageNet encoder is not trained at strides below 16
+    encoder_size: Literal[0, 2] = 0  # lite: the encoder is EfficientNet-Lite0 or 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,8 @@ class Train:
     accumulate: int = 1  # pieces that a batch is worked off in, one after another: the
     # memory of one piece, and one update of the whole batch (up to batch norm, which
     # sees a piece at a time)
-    best: str = "mse"  # the number of the evaluation by which the best is meant
+    best: str = "mse"  # the number of the evaluation that chooses the best checkpoint:
+    # loss, mse, psnr, ab_psnr, within_5, within_10 or larger_channel_agreement
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Flags of what colours photographs and of what colours films: how it is to look."""
+"""The flags that `colorize` and `video` share: how the colours should look."""
 
 from typing import Any
 
@@ -10,44 +10,46 @@ from colorflax.errors import UserError
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
-    "folder of a run, or one checkpoint in it; the one that comes "
-    "with colorflax if not given",
+    "folder of a run, or one checkpoint in it; default: the bundled network",
 )
 _SIZE = flags.DEFINE_integer(
     "size",
     None,
-    "px, the short side that the network sees (the long one where it was "
-    "trained with fit=pad); that of training if not given",
+    "px, the short side at which the network sees the picture (the long side if it "
+    "was trained with fit=pad), at least 16. Default: that of training; for a network "
+    "trained at varying sizes, the multiple of 32 nearest the largest (224 for the "
+    "bundled network)",
 )
 _TEMPERATURE = flags.DEFINE_float(
-    "temperature", None, "of a classification: near 0 the likeliest colours, towards 1 "
-    "duller, their mean; that of its config if not given",
+    "temperature", None, "of a classification: near 0 the likeliest colour of each "
+    "pixel, 1 the mean of all; which is livelier depends on the training. Default: "
+    "that of the checkpoint, and 1 for --samples",
 )  # fmt: skip
 _TAU = flags.DEFINE_float(
-    "tau", None, "of a classification: 0 the colours it expects, towards 1 livelier; "
-    "that of its config if not given",
+    "tau", None, "of a classification: 0 as the network says, towards 1 rare colours "
+    "get more weight, which is livelier. Default: that of the checkpoint",
 )  # fmt: skip
 _SATURATION = flags.DEFINE_float(
-    "saturation", 1.0, "what chroma is multiplied by; 1 is as the checkpoint has it", 0
+    "saturation", 1.0, "multiplies chroma, after the gain of the checkpoint", 0
 )
 _EDGES = flags.DEFINE_enum(
     "edges", "guided", ["guided", "off"],
     "whether colours follow the edges of the picture, and are even between them",
 )  # fmt: skip
 _REFERENCE = flags.DEFINE_string(
-    "reference", None, "a photograph whose colours these get, where the network thinks "
-    "that they belong",
+    "reference", None, "match the amounts of the colours to those of this photograph, "
+    "where the network finds them plausible",
 )  # fmt: skip
 _PALETTE = flags.DEFINE_list(
-    "palette", [], "colours that these get, where the network thinks that they belong, "
-    "as in #c8a878,steelblue,olive",
+    "palette", [], "prefer these colours, where the network finds them plausible: "
+    "#c8a878,steelblue,olive, for example",
 )  # fmt: skip
 _LIKENESS = flags.DEFINE_float(
-    "likeness", LIKENESS, "to --reference or --palette, in how much of each colour "
-    "there is: 0 none", 0, 1,
+    "likeness", LIKENESS, "how closely to match the amounts of colour of --reference "
+    "or --palette: 0 not, 1 fully", 0, 1,
 )  # fmt: skip
 _PROVENANCE = flags.DEFINE_boolean(
-    "provenance", True, "say in what is written that a machine has coloured it"
+    "provenance", True, "write into the file that a machine has coloured it"
 )
 OVERWRITE = flags.DEFINE_boolean(
     "overwrite", False, "colour again what colorflax has coloured before"

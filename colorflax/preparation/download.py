@@ -27,16 +27,14 @@ class Limits:
     """How long, how often and how much is tried for one address."""
 
     timeout: float = option(
-        20.0, "s, for a server to answer and between two pieces of its answer", 0.1
+        20.0, "s, to wait for a server to answer, and for each piece of its answer", 0.1
     )
     patience: float = option(300.0, "s, for one whole download", 0.1)
     retries: int = option(
         4, "how often a download is tried again when a network or a server fails", 0
     )
     backoff: float = option(1.0, "s before the first retry; doubles each time", 0.0)
-    max_megabytes: float = option(
-        50.0, "a download longer than this is given up: no photograph, or a trap", 0.001
-    )
+    max_megabytes: float = option(50.0, "give up downloads larger than this", 0.001)
     connections: int = option(16, "downloads at the same time", 1, 256)
 
 

@@ -23,7 +23,7 @@ class Format:
         choices=("short_side", "pad"),
     )
     short_side: int = option(
-        256, "px; longer ones shrink to it, shorter ones stay", 16, 4096
+        256, "px; longer short sides are shrunk to it, shorter ones stay", 16, 4096
     )
     size: int = option(299, "px, the side of the white square of --fit=pad", 16, 4096)
     quality: int = option(
