@@ -102,7 +102,7 @@ class Colorizer:
         """
         if isinstance(image, list | tuple) and hints:
             raise UserError("hints are about one picture; give one")
-        set_by_hand = [*map(point, hints)]
+        by_hand = [*map(point, hints)]
         if palette and reference is not None:
             raise UserError("reference and palette both say which colours; give one")
         shares = lent_by(palette) if palette else None
@@ -114,7 +114,9 @@ class Colorizer:
             said = self.look(source)
             if shares is not None:
                 said = said.like(shares, likeness)
-            pixels = said.picture(temperature, saturation, tau, set_by_hand)
+            pixels = said.picture(
+                temperature=temperature, saturation=saturation, tau=tau, hints=by_hand
+            )
             return back(image, pixels, source.alpha)
 
         return [*map(one, image)] if isinstance(image, list | tuple) else one(image)

@@ -39,7 +39,7 @@ def bench_color(rounds: int) -> None:
         "colorflax": lambda: convert(on_device),
         "scikit-image": lambda: rgb2lab(rgb),
     }
-    report("rgb_to_lab, 16x256x256", interleave(contestants, rounds), "colorflax")
+    report("rgb_to_lab, 16x256x256", interleave(contestants, rounds))
 
 
 def bench_gamut(rounds: int) -> None:
@@ -63,7 +63,7 @@ def bench_gamut(rounds: int) -> None:
         "sklearn tree": lambda: search(tree),
         "sklearn brute": lambda: search(brute),
     }
-    report("soft_encode, 16x56x56", interleave(contestants, rounds), "colorflax")
+    report("soft_encode, 16x56x56", interleave(contestants, rounds))
 
 
 BENCHMARKS = {

@@ -78,7 +78,7 @@ def _time(name: str, studio: Studio, large: Path, rounds: int) -> None:
     if name == "zhang":
         contestants["PyTorch"] = torch_colorize.coloured(content)
     seconds = interleave(contestants, rounds)
-    report(f"{name}, a photograph of 12 megapixels, warm", seconds, "colorflax")
+    report(f"{name}, a photograph of 12 megapixels, warm", seconds)
 
 
 def _untrained(workdir: Path) -> Path:

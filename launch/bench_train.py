@@ -72,9 +72,7 @@ def bench_train(rounds: int) -> None:
             contestants |= _torch(settings, batch, size, many)
         calls = interleave(contestants, rounds)
         seconds = {name: x / many for name, x in calls.items()}
-        report(
-            f"{title}, a step of {batch} at {size} px, {dtype}", seconds, "colorflax"
-        )
+        report(f"{title}, a step of {batch} at {size} px, {dtype}", seconds)
         if beside:
             best = min(s for name, s in seconds.items() if name != "colorflax")
             ratio = best / seconds["colorflax"]

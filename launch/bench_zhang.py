@@ -52,7 +52,7 @@ def bench_zhang(rounds: int) -> None:
         }
         with torch.no_grad():
             seconds = interleave(contestants, rounds)
-        report(f"zhang, {batch} x {_SIZE}x{_SIZE}, forward", seconds, "colorflax")
+        report(f"zhang, {batch} x {_SIZE}x{_SIZE}, forward", seconds)
         best = min(seconds["PyTorch"], seconds["channels last"])
         print(
             f"  {best / seconds['colorflax']:.2f} times as fast as the faster PyTorch"

@@ -69,8 +69,8 @@ class _Row(NamedTuple):
 def _row(colorizer: predict.Colorizer, photo: Photograph) -> _Row:
     rgb = np.asarray(ImageOps.contain(photo.open(), (_SIDE.value,) * 2))
     said = colorizer.look(rgb)
-    made = said.picture(_TEMPERATURE.value, 1.0, _TAU.value)
-    grey = said.picture(_TEMPERATURE.value, 0.0, _TAU.value)
+    made = said.picture(temperature=_TEMPERATURE.value, tau=_TAU.value)
+    grey = said.picture(saturation=0.0)
     lab = [np.asarray(color.rgb_to_lab(x)) for x in (made, rgb)]
     error = np.square((lab[0] - lab[1])[..., 1:] / 127).mean()
     shown = [grey, made, rgb] if tint.kind(rgb) == "coloured" else [grey, made]

@@ -23,7 +23,7 @@ from colorflax.errors import UserError
 from colorflax.features.backbone import WIDTH
 from colorflax.machines import sharding, xla
 from colorflax.training.tasks import Colorization
-from launch.networks import markdown
+from launch.markdown import markdown
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "what would be trained")
 _TOPOLOGY = flags.DEFINE_string(

@@ -15,6 +15,7 @@ from colorflax import cli, config, models, objectives
 from colorflax.errors import UserError
 from colorflax.features.backbone import WIDTH
 from colorflax.training import speed
+from launch.markdown import markdown
 
 SIZES = (224, 256)  # px
 
@@ -71,24 +72,6 @@ def table() -> str:
             f"{network.channels} channels at stride {stride}", others, needs,
         ])  # fmt: skip
     return markdown(rows, right={1, 2, 3})
-
-
-def markdown(rows: list[list[str]], right: set[int]) -> str:
-    """A table with its header in the first row; the columns `right` end together."""
-    widths = [max(2, *map(len, column)) for column in zip(*rows, strict=True)]
-
-    def line(cells: list[str]) -> str:
-        padded = [
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(padded)} |"
-
-    rule = [
-        "-" * (width - 1) + (":" if i in right else "-")
-        for i, width in enumerate(widths)
-    ]
-    return "\n".join(map(line, [rows[0], rule, *rows[1:]]))
 
 
 def main(argv: Sequence[str]) -> None:

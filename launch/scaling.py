@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from colorflax import cli
-from launch.networks import Network, markdown
+from launch.markdown import markdown
+from launch.networks import Network
 
 _SIZE = flags.DEFINE_integer("size", 256, "px", 8)
 _BATCH = flags.DEFINE_integer("batch", 32, "photographs on each accelerator", 1)

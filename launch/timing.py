@@ -25,9 +25,9 @@ def interleave(
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def report(title: str, seconds: dict[str, float], ours: str) -> None:
+def report(title: str, seconds: dict[str, float]) -> None:
     """Print one line per contestant, with its time as a multiple of ours."""
     print(title)
     for name, median in seconds.items():
-        ratio = median / seconds[ours]
+        ratio = median / seconds["colorflax"]
         print(f"  {name:<14} {median * 1e3:9.2f} ms  {ratio:7.1f}x")

@@ -48,7 +48,11 @@ class Constant:
     """What needs no network: grey, or the truth."""
 
     kind: str  # grey or truth
-    names: Sequence[str] = ("model",)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """One."""
+        return ("model",)
 
     def embeddings(self, photos: Photographs) -> Embeddings:
         """None."""
@@ -160,9 +164,8 @@ def constant(
     """
     stride = Classification().stride
     grid = [-(-side // stride) for side in rgb.shape[1:3]]
-    logits = np.log((counts + 1).astype(np.float32))
-    head = np.broadcast_to(logits, (len(rgb), *grid, len(logits)))
-    return _beliefs(head, rgb, stride, np.ones(head.shape[:3], bool))
+    head = np.log((counts + 1).astype(np.float32))[None, None, None]
+    return _beliefs(head, rgb, stride, np.ones((len(rgb), *grid), bool))
 
 
 def _beliefs(

@@ -8,8 +8,8 @@ from colorflax import color
 from colorflax.errors import UserError
 
 
-def ab(text: str, what: str) -> Float[np.ndarray, "2"]:
-    """Its ab, whatever its lightness: a picture keeps its own.
+def rgb(text: str, what: str = "") -> tuple[int, ...]:
+    """Its red, green and blue, 0 to 255.
 
     Args:
         text: as in CSS.
@@ -19,9 +19,14 @@ def ab(text: str, what: str) -> Float[np.ndarray, "2"]:
         UserError: it is no colour.
     """
     try:
-        rgb = np.array(ImageColor.getrgb(text)[:3], np.float32) / 255
+        return ImageColor.getrgb(text)[:3]
     except ValueError:
         raise UserError(
-            f"{what}: {text!r} is no colour; write #rrggbb, or a name such as tan"
+            f"{what and f'{what}: '}{text!r} is no colour; write #rrggbb, or a name "
+            "such as tan"
         ) from None
-    return np.asarray(color.rgb_to_lab(rgb))[1:]
+
+
+def ab(text: str, what: str) -> Float[np.ndarray, "2"]:
+    """Its ab, whatever its lightness: a picture keeps its own. Else as `rgb`."""
+    return np.asarray(color.rgb_to_lab(np.array(rgb(text, what), np.uint8)))[1:]

@@ -6,7 +6,7 @@ A room without libraries, so that a command has read its flags before it waits f
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from colorflax.errors import UserError
 
@@ -71,6 +71,12 @@ class Wish:
     likeness: float = LIKENESS
     format: str | None = None
     provenance: bool = True
+
+    @property
+    def touch(self) -> dict[str, Any]:
+        """What `Prediction.picture` and `samples` are told of it, by name."""
+        names = ("temperature", "saturation", "tau", "hints")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

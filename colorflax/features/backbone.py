@@ -39,7 +39,6 @@ class Backbone:
     size: int  # side of the square input, in pixels
     variables: Any  # the weights, as a tree of arrays
     apply: Callable[[Any, Images], Float[Array, "b d"]]  # jitted
-    width: int = WIDTH
 
     def __call__(
         self, images: UInt8[np.ndarray, "n h w 3"], batch: int = 8
@@ -54,7 +53,7 @@ class Backbone:
                 f"{self.name} takes (n, {self.size}, {self.size}, 3), "
                 f"not {images.shape}"
             )
-        rows = [np.zeros((0, self.width), np.float32)]
+        rows = [np.zeros((0, WIDTH), np.float32)]
         for start in range(0, len(images), batch):
             chunk = images[start : start + batch]
             filled = np.pad(chunk, [(0, batch - len(chunk)), (0, 0), (0, 0), (0, 0)])

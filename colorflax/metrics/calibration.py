@@ -13,7 +13,7 @@ BINS = 15
 
 
 def sums(
-    logits: Float[Array, "b h_s w_s 313"],
+    logits: Float[Array, "#b #h_s #w_s 313"],
     ab: Float[Array, "b h w 2"],
     stride: int,
     mask: Bool[Array, "b h_s w_s"],
@@ -24,7 +24,7 @@ def sums(
     taken as they are, at no temperature.
 
     Args:
-        logits: of the bins.
+        logits: of the bins, of each pixel or the same for many.
         ab: true colours; their edge is repeated to fill the last pixels of the head.
         stride: pixels of `ab` per pixel of the head.
         mask: pixels of the head that count.

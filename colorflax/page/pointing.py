@@ -4,15 +4,15 @@ Copies and photographs have the same edges, and so a place on one is that share 
 way between them on the other.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ImageColor
 
+from colorflax.control import css
 from colorflax.control.order import Hint
-from colorflax.errors import UserError
 
 Size = tuple[int, int]
 """Width and height."""
@@ -43,16 +43,12 @@ def colour(text: str) -> str:
     Raises:
         UserError: it is none.
     """
-    try:
-        if parts := re.fullmatch(r"rgba?\(([\d., ]+)\)", text):
-            rgb = [round(min(float(part), 255)) for part in parts[1].split(",")[:3]]
-        else:
-            rgb = list(ImageColor.getrgb(text)[:3])
-        r, g, b = rgb
-    except ValueError:
-        raise UserError(
-            f"{text!r} is no colour; write #rrggbb, or a name such as tan"
-        ) from None
+    if parts := re.fullmatch(r"rgba?\(([\d., ]+)\)", text):
+        numbers = parts[1].split(",")[:3]
+        with contextlib.suppress(ValueError):  # or it is left as it is, and refused
+            whole = (round(min(float(number), 255)) for number in numbers)
+            text = f"rgb({', '.join(map(str, whole))})"
+    r, g, b = css.rgb(text)
     return f"#{r:02x}{g:02x}{b:02x}"
 
 

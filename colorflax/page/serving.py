@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from colorflax.errors import UserError
-from colorflax.page import look
+from colorflax.page import style
 from colorflax.page.desk import Desk
 from colorflax.page.gate import Gate
 from colorflax.workshop.studio import Studio
@@ -68,8 +68,8 @@ def _mounted(studio: Studio, limits: Limits) -> FastAPI:
         show_error=False,
         ssr_mode=False,
         enable_monitoring=False,
-        theme=look.theme(),
-        css=look.CSS,
+        theme=style.theme(),
+        css=style.CSS,
     )
     # Unless it believes this, Gradio reads any file that a request names.
     page.has_launched = True

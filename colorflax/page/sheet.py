@@ -6,8 +6,8 @@ import gradio as gr
 
 from colorflax.control.order import LIKENESS
 from colorflax.objectives import Classification
-from colorflax.page.look import PAINTS
 from colorflax.page.sitting import COLOURS
+from colorflax.page.style import PAINTS
 
 _MOST_SAMPLES = 8
 

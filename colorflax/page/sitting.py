@@ -86,11 +86,11 @@ class Sitting:
         """What the file of that name would look like, small."""
         said = self._at(wish).lent(self._small)
         if which == COLOURS:
-            return said.picture(*_how(wish))
+            return said.picture(**wish.touch)
         if which == CONFIDENCE:
             return _grey(said.confidence())
         number = int(which.removeprefix(sample("")))
-        drawn = said.samples(wish.samples, wish.seed, *_how(wish))
+        drawn = said.samples(wish.samples, wish.seed, **wish.touch)
         return next(itertools.islice(drawn, number - 1, None))
 
     def names(self, wish: Wish) -> list[str]:
@@ -102,9 +102,9 @@ class Sitting:
     def choices(self, wish: Wish) -> list[tuple[str, Shown]]:
         """All of them by name, smaller still."""
         said = self._at(wish).lent(self._thumb)
-        shown = [said.picture(*_how(wish))]
+        shown = [said.picture(**wish.touch)]
         if isinstance(said.objective, Classification):
-            shown += said.samples(wish.samples, wish.seed, *_how(wish))
+            shown += said.samples(wish.samples, wish.seed, **wish.touch)
             shown.append(_grey(said.confidence()))
         return list(zip(self.names(wish), shown, strict=True))
 
@@ -157,10 +157,6 @@ def _reduced(said: Prediction, side: int) -> Prediction:
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     small = Picture(np.asarray(image))
     return dataclasses.replace(said, source=small, pointed=source.size)
-
-
-def _how(wish: Wish) -> tuple[float | None, float, float | None, tuple[Hint, ...]]:
-    return wish.temperature, wish.saturation, wish.tau, wish.hints
 
 
 def _grey(values: UInt8[np.ndarray, "h w"]) -> Shown:

@@ -61,6 +61,7 @@ class Prediction:
 
     def picture(
         self,
+        *,
         temperature: float | None = None,
         saturation: float = 1.0,
         tau: float | None = None,
@@ -92,6 +93,7 @@ class Prediction:
         self,
         n: int,
         seed: int = 0,
+        *,
         temperature: float | None = None,
         saturation: float = 1.0,
         tau: float | None = None,
@@ -219,7 +221,7 @@ class Prediction:
         said = self._cut(ab)
         return guided.smooth(said, self._lightness()) if self.edges else said
 
-    def _cut(self, values: jax.Array) -> Float[np.ndarray, "h w c"]:
+    def _cut(self, values: jax.Array) -> Float[np.ndarray, "h w *c"]:
         """Of what the head says, what stands for the picture."""
         h, w = self.rows_columns
         return np.asarray(values)[0, :h, :w]

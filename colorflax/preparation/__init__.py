@@ -1,5 +1,5 @@
 """Folders or addresses in, audited records out; what `colorflax.prepare` runs.
 
-Downwards: run, look, job, report, plan, packing, sources, audit, reencode, download,
+Downwards: run, survey, job, report, plan, packing, sources, audit, reencode, download,
 journal, duplicates, options, measure, parallel.
 """

@@ -12,7 +12,7 @@ from colorflax.data import shards
 from colorflax.data.records import ABOUT, Records
 from colorflax.disk import files, lock
 from colorflax.errors import UserError
-from colorflax.preparation import look, packing, plan
+from colorflax.preparation import packing, plan, survey
 from colorflax.preparation.job import Job
 from colorflax.preparation.sources import Source, expand
 
@@ -52,7 +52,7 @@ def run(job: Job) -> bool:
 def _confirm(job: Job, sources: list[Source], before: plan.Plan) -> bool:
     """A finished folder is left as it is; downloads may be gone by now."""
     local = [source for source in sources if source.url is None]
-    measured = look.measure(job, local)
+    measured = survey.measure(job, local)
     found: dict[str, str | None] = {source.name: None for source in sources}
     found |= {s.name: m.sha256 for s, m in zip(local, measured, strict=True)}
     # Nothing more will be encoded, whatever Pillow there is by now.
@@ -68,7 +68,7 @@ def _complete(job: Job, made_by: plan.Plan) -> bool:
 
 def _refresh(job: Job, sources: list[Source], before: plan.Plan | None) -> bool:
     """What has been downloaded and measured is kept; records, where nothing changed."""
-    now = look.planned(job, sources, look.look(job, sources, None))
+    now = survey.planned(job, sources, survey.survey(job, sources, None))
     if job.audit_only:
         return now.sound
     if now != before:
@@ -91,13 +91,13 @@ def _refresh(job: Job, sources: list[Source], before: plan.Plan | None) -> bool:
 def _continue(job: Job, sources: list[Source], before: plan.Plan | None) -> bool:
     if before is not None:  # the names first: it saves fetching what is refused later
         before.compare(job.settings, {source.name: None for source in sources})
-    found = look.look(job, sources, before)
+    found = survey.survey(job, sources, before)
     if before is not None:
         before.compare(job.settings, dict(found.hashes))
     if job.audit_only:
         return all(verdict.word != "failed" for verdict in found.verdicts)
     if before is None:
-        before = look.planned(job, sources, found)
+        before = survey.planned(job, sources, found)
         before.write(job.progress / "plan.json")
     _pack(job, sources, before)
     return before.sound

@@ -77,7 +77,7 @@ class Studio:
 
     def painted(self, said: Prediction) -> Pixels:
         """What was said, to which a reference was `lent`, as a picture."""
-        return said.picture(*self._how(), self._wish.hints)
+        return said.picture(**self._wish.touch)
 
     def one(self, content: bytes, name: str) -> bytes:
         """A file's content, coloured."""
@@ -110,7 +110,7 @@ class Studio:
                 beside(target, "confidence"),
                 functools.partial(self._encode, format, opaque, sure, shows),
             )
-        drawn = said.samples(wish.samples, wish.seed, *self._how(), wish.hints)
+        drawn = said.samples(wish.samples, wish.seed, **wish.touch)
         for i, pixels in enumerate(drawn if wish.samples else (), start=1):
             what: Said = {
                 "sample": f"{i} of {wish.samples}", "seed": wish.seed, "gain": 1.0,
@@ -154,9 +154,6 @@ class Studio:
             content = file.read_bytes()
         shares = self.colorizer.colours(read(content, str(file)), str(file))
         return _Lender(shares, {"reference": hashlib.sha256(content).hexdigest()})
-
-    def _how(self) -> tuple[float | None, float, float | None]:
-        return self._wish.temperature, self._wish.saturation, self._wish.tau
 
     def _compare(self, format: str, picture: Picture, pixels: Pixels) -> bytes:
         """Grey to the left, coloured to the right."""

@@ -16,7 +16,7 @@ from colorflax.errors import UserError
 from colorflax.features.backbone import WIDTH
 from colorflax.training import speed
 from colorflax.training.tasks import Colorization
-from launch.networks import markdown
+from launch.markdown import markdown
 
 _KEYS = (
     "base", "networks", "objectives", "reference", "seeds", "temperatures", "taus",

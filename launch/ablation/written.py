@@ -14,7 +14,7 @@ from colorflax.training import code
 from launch.ablation import table
 from launch.ablation.scores import NUMBERS
 from launch.ablation.table import FLIPS, RESAMPLES, SEED
-from launch.networks import markdown
+from launch.markdown import markdown
 
 _FEW = 30  # photographs
 _NAMES = {"colourfulness_error": "distance from true colourfulness"}

@@ -17,7 +17,7 @@ _SHOWN = 20  # failed files named on stderr; audit.csv names all
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class Survey:
     """What was found out about the sources."""
 
     failed: dict[str, str]  # downloads, and why
@@ -25,7 +25,7 @@ class Look:
     verdicts: list[audit.Verdict]
 
 
-def look(job: Job, sources: list[Source], before: plan.Plan | None) -> Look:
+def survey(job: Job, sources: list[Source], before: plan.Plan | None) -> Survey:
     """Download, measure and judge them, and report that."""
     failed = _download(job, sources, before)
     measured = [
@@ -34,7 +34,7 @@ def look(job: Job, sources: list[Source], before: plan.Plan | None) -> Look:
     ]
     verdicts = _judge(job, sources, measured, failed)
     hashes = {s.name: m.sha256 for s, m in zip(sources, measured, strict=True)}
-    return Look(failed, hashes, verdicts)
+    return Survey(failed, hashes, verdicts)
 
 
 def measure(job: Job, sources: list[Source]) -> list[Measured]:
@@ -43,7 +43,7 @@ def measure(job: Job, sources: list[Source]) -> list[Measured]:
     return journal.measure_all(paths, job.progress / "measured.jsonl", job.threads)
 
 
-def planned(job: Job, sources: list[Source], found: Look) -> plan.Plan:
+def planned(job: Job, sources: list[Source], found: Survey) -> plan.Plan:
     """What to write.
 
     Raises:
