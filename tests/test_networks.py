@@ -3,9 +3,11 @@
 import re
 
 import commands
+import jax
 import pytest
 
 from colorflax import config
+from colorflax.errors import UserError
 from launch import networks
 
 
@@ -30,6 +32,26 @@ def test_scaling_has_the_table_of_the_command() -> None:
 def test_every_network_has_a_row() -> None:
     rows = networks.table().split("\n")[2:]
     assert [row.split("|")[1].strip() for row in rows] == list(config.STRIDES)
+
+
+def test_operations_are_counted_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX counts none for a backend that is a plugin: on one, the CPU does it."""
+    network = networks.Network.named("simple")
+    expected = network.cost(16)
+    cost_analysis = jax.stages.Lowered.cost_analysis
+    on_cpu = []
+
+    def counted(lowered: jax.stages.Lowered) -> object:
+        device = jax.config.jax_default_device
+        on_cpu.append(device is not None and device.platform == "cpu")
+        return cost_analysis(lowered)
+
+    monkeypatch.setattr(jax.stages.Lowered, "cost_analysis", counted)
+    assert network.cost(16) == expected
+    assert on_cpu == [True]
+    monkeypatch.setattr(jax.stages.Lowered, "cost_analysis", lambda _: None)
+    with pytest.raises(UserError, match="counts operations on a CPU only"):
+        network.cost(16)
 
 
 @pytest.mark.parametrize("size", [8, 24])
