@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from colorflax.disk import files
@@ -107,11 +107,17 @@ def _compute(
 ) -> Iterator[tuple[str, Float[np.ndarray, " d"]]]:
     """SHA-256 and vector of each photograph, as soon as its batch is ready."""
     todo = list(missing)
+
+    def picture(sha: str) -> UInt8[np.ndarray, "h w 3"]:
+        return fit(missing[sha](), backbone.size)
+
     with ThreadPoolExecutor() as pool:
+        ahead = pool.map(picture, todo[:batch])
         for start in range(0, len(todo), batch):
-            shas = todo[start : start + batch]
-            pictures = pool.map(lambda sha: fit(missing[sha](), backbone.size), shas)
-            vectors = backbone(np.stack(list(pictures)), batch)
+            shas, pictures = todo[start : start + batch], np.stack(list(ahead))
+            # The next ones are read while the network sees these.
+            ahead = pool.map(picture, todo[start + batch : start + 2 * batch])
+            vectors = backbone(pictures, batch)
             yield from zip(shas, vectors, strict=True)
             done = start + len(shas)
             if done // _LOG_EVERY > start // _LOG_EVERY or done == len(todo):
