@@ -25,20 +25,28 @@ def validate(lane: Lane, state: Any, batches: Iterable[HostBatch]) -> Validation
     A number that none of them has is left out.
     """
     columns: dict[str, list[float]] = {}
-    shown: np.ndarray | None = None
-    for batch in batches:
-        found, pictures, there = lane.eval_step(state, batch)
+    shown: list[np.ndarray] = []
+
+    def read(found: Any, pictures: Any, there: Any) -> None:
         numbers, mask = jax.device_get((found, there))
-        if shown is None:
-            shown = jax.device_get(pictures)[mask]
+        if not shown:
+            shown.append(jax.device_get(pictures)[mask])
         for name, number in numbers.items():
             values, exists = number if isinstance(number, tuple) else (number, True)
             columns.setdefault(name, []).extend(values[mask & exists].tolist())
-    assert shown is not None, "a split is never empty"
+
+    pending = None
+    for batch in batches:
+        judged = lane.eval_step(state, batch)
+        if pending is not None:  # while the devices are at the next
+            read(*pending)
+        pending = judged
+    assert pending is not None, "a split is never empty"
+    read(*pending)
     means = {
         n: math.fsum(column) / len(column) for n, column in columns.items() if column
     }
-    return Validation(means, shown)
+    return Validation(means, *shown)
 
 
 class _Row(NamedTuple):
