@@ -31,7 +31,7 @@ class Coloring:
     @classmethod
     def build(cls, settings: config.Config, prior: np.ndarray | None) -> "Coloring":
         """What a config names; `prior` only matters for training and for a tau."""
-        return cls(*parts(settings, prior))
+        return cls(*network_and_objective(settings, prior))
 
     def head(
         self,
@@ -74,7 +74,7 @@ def strangers(task: Any) -> list[str]:
     ]
 
 
-def parts(
+def network_and_objective(
     settings: config.Config, prior: np.ndarray | None
 ) -> tuple[nn.Module, Objective]:
     """The network and the objective that a config names."""

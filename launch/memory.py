@@ -71,7 +71,7 @@ def need(settings: config.Config, devices: Sequence[jax.Device]) -> tuple[int, i
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(task.init, key, batch)
     mesh = sharding.mesh(devices)
-    everywhere, split = sharding.replicated(mesh), sharding.split(mesh)
+    everywhere, split = sharding.replicated(mesh), sharding.divided(mesh)
 
     def step(state: Any, batch: Any, key: jax.Array) -> Any:
         return task.train_step(state, batch, key, None)

@@ -82,7 +82,7 @@ def test_memory_and_traffic() -> None:
         everywhere = steps.sharding.replicated(devices)
         step = jax.jit(
             functools.partial(task.train_step, axis=None),
-            in_shardings=(everywhere, steps.sharding.split(devices), everywhere),
+            in_shardings=(everywhere, steps.sharding.divided(devices), everywhere),
             out_shardings=everywhere,
         )
         return step.lower(jax.eval_shape(task.init, key, batch), batch, key).compile()

@@ -82,7 +82,7 @@ def test_in_a_loop_of_ones_own(pieces: int, check: bool) -> None:
         return task.train_step(state, batch, key, sharding.AXIS)[1]
 
     each, all_of_it = (
-        s.spec for s in (sharding.split(mesh), sharding.replicated(mesh))
+        s.spec for s in (sharding.divided(mesh), sharding.replicated(mesh))
     )
     divided = jax.shard_map(
         share, mesh=mesh, in_specs=(all_of_it, each), out_specs=all_of_it,

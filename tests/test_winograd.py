@@ -114,7 +114,7 @@ def test_divided_over_devices_only_gradients_are_summed() -> None:
     def gradients(x: jax.Array, kernel: jax.Array, g: jax.Array) -> Any:
         return jax.vjp(winograd.convolve, x, kernel)[1](g)
 
-    split, whole = sharding.split(mesh), sharding.replicated(mesh)
+    split, whole = sharding.divided(mesh), sharding.replicated(mesh)
     divided = jax.jit(
         gradients, in_shardings=(split, whole, split), out_shardings=(split, whole)
     ).lower(x, kernel, g)

@@ -14,7 +14,7 @@ from colorflax import checkpoint, config, features, predict
 from colorflax.coloring import split
 from colorflax.data import packed
 from colorflax.data.photographs import Photographs
-from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.data.pipeline import HostBatch, Vectors
 from colorflax.errors import UserError
 from colorflax.machines import xla
 from colorflax.metrics import calibration
@@ -33,7 +33,7 @@ class Model(Protocol):
     def names(self) -> Sequence[str]:
         """Of its versions, such as temperatures."""
 
-    def embeddings(self, photos: Photographs) -> Embeddings:
+    def embeddings(self, photos: Photographs) -> Vectors:
         """What its network wants to know of square views."""
 
     def squares(self, batch: HostBatch) -> tuple[dict[str, Any], Parts]:
@@ -54,7 +54,7 @@ class Constant:
         """One."""
         return ("model",)
 
-    def embeddings(self, photos: Photographs) -> Embeddings:
+    def embeddings(self, photos: Photographs) -> Vectors:
         """None."""
         del photos
         return None
@@ -104,7 +104,7 @@ class Network:
         """`model`, T=0.38, tau=1, gain=1.5, or several of these."""
         return tuple(self._decode)
 
-    def embeddings(self, photos: Photographs) -> Embeddings:
+    def embeddings(self, photos: Photographs) -> Vectors:
         """By the backbone that the network was trained with.
 
         Raises:

@@ -23,7 +23,7 @@ from colorflax.contest.contenders import Model, Parts, mean_of
 from colorflax.data import pipeline
 from colorflax.data.library import Division
 from colorflax.data.photographs import Photographs
-from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.data.pipeline import HostBatch, Vectors
 from colorflax.metrics import bootstrap, calibration, hue
 
 HUES = ("hue", *(f"hue_{arc}" for arc in hue.ARCS))
@@ -253,7 +253,7 @@ def _joined(parts: list[Parts]) -> Parts:
 
 
 def _squares(
-    photos: Photographs, embeddings: Embeddings, settings: config.Data, batch_size: int
+    photos: Photographs, embeddings: Vectors, settings: config.Data, batch_size: int
 ) -> Iterator[HostBatch]:
     return pipeline.evaluation_batches(
         photos, embeddings, settings, batch_size=batch_size

@@ -19,7 +19,7 @@ from colorflax.errors import UserError
 
 HostBatch = dict[str, np.ndarray]
 # A table with a row per photograph; or what the source itself holds of each; or none.
-Embeddings = np.ndarray | Literal["stored"] | None
+Vectors = np.ndarray | Literal["stored"] | None
 
 Labels = np.ndarray | None
 
@@ -29,7 +29,7 @@ _FOREVER = 2**32  # passes; grain's own endless repeat overflows at a batch of o
 
 def training_batches(
     photographs: Photographs,
-    embeddings: Embeddings,
+    embeddings: Vectors,
     settings: config.Data,
     *,
     labels: Labels = None,
@@ -72,7 +72,7 @@ def training_batches(
 
 def evaluation_batches(
     photographs: Photographs,
-    embeddings: Embeddings,
+    embeddings: Vectors,
     settings: config.Data,
     *,
     labels: Labels = None,
@@ -117,7 +117,7 @@ def _steering(row: int, photo: Content, stored: bool) -> HostBatch:
 
 def _read(
     batches: grain.MapDataset,
-    embeddings: Embeddings,
+    embeddings: Vectors,
     labels: Labels,
     settings: config.Data,
 ) -> Iterator[HostBatch]:

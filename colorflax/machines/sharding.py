@@ -24,7 +24,7 @@ def replicated(devices: Mesh) -> NamedSharding:
     return NamedSharding(devices, PartitionSpec())
 
 
-def split(devices: Mesh) -> NamedSharding:
+def divided(devices: Mesh) -> NamedSharding:
     """The leading axis divided over the devices."""
     return NamedSharding(devices, PartitionSpec(AXIS))
 
@@ -52,7 +52,7 @@ def anywhere(holds: Callable[[], bool]) -> Callable[[], bool]:
         return holds
     devices = mesh()
     votes = np.full(len(devices.local_devices), holds())
-    asked = put({"votes": votes}, split(devices))
+    asked = put({"votes": votes}, divided(devices))
     answer = _any(asked["votes"], replicated(devices))
     return lambda: bool(jax.device_get(answer))
 

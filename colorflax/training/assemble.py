@@ -19,7 +19,7 @@ from jaxtyping import Float
 from colorflax import __version__, checkpoint, config, features
 from colorflax.config import rules
 from colorflax.data import labels, library, packed, pipeline
-from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.data.pipeline import HostBatch, Vectors
 from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.machines import distributed
@@ -203,7 +203,7 @@ def _embed(
     sides: library.Division,
     settings: config.Features,
     before: dict[str, str] | None,
-) -> tuple[tuple[Embeddings, Embeddings], dict[str, str] | None]:
+) -> tuple[tuple[Vectors, Vectors], dict[str, str] | None]:
     """A row per photograph, and which weights made them; with those of `before`."""
     if settings.name == "none":
         return (None, None), None

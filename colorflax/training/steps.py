@@ -44,7 +44,7 @@ def lane(
         devices: all devices of all processes if None.
     """
     mesh = sharding.mesh(devices)
-    everywhere, split = sharding.replicated(mesh), sharding.split(mesh)
+    everywhere, split = sharding.replicated(mesh), sharding.divided(mesh)
     put = functools.partial(sharding.put, sharding=split)
     # Given to the programs, not part of them: another seed is not compiled anew.
     seeds = sharding.put({"seed": np.asarray(seed, np.uint32)}, everywhere)["seed"]

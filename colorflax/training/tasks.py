@@ -17,7 +17,7 @@ import optax
 from jaxtyping import Array, Float, UInt8
 
 from colorflax import config, metrics
-from colorflax.coloring import NOTES, Coloring, joined, parts, split
+from colorflax.coloring import NOTES, Coloring, joined, network_and_objective, split
 from colorflax.training import augment, optim, pieces
 from colorflax.training.state import AveragedState, TrainState
 
@@ -87,7 +87,7 @@ class Colorization(Coloring):
     def build(cls, settings: config.Config, prior: np.ndarray | None) -> "Colorization":
         """What a config names."""
         return cls(
-            *parts(settings, prior), optim.build(settings.optim),
+            *network_and_objective(settings, prior), optim.build(settings.optim),
             optim.schedule(settings.optim), settings.data.augment,
             ema=settings.optim.ema, accumulate=settings.train.accumulate,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from colorflax.contest.contenders import Model, Parts
 from colorflax.data import library
 from colorflax.data.library import Division
 from colorflax.data.photographs import Photographs
-from colorflax.data.pipeline import Embeddings, HostBatch
+from colorflax.data.pipeline import HostBatch, Vectors
 from colorflax.disk import files
 from colorflax.training import code
 from launch.ablation.plan import Training
@@ -94,7 +94,7 @@ class _Counting:
     def names(self) -> Sequence[str]:
         return self._model.names
 
-    def embeddings(self, photos: Photographs) -> Embeddings:
+    def embeddings(self, photos: Photographs) -> Vectors:
         return self._model.embeddings(photos)
 
     def photograph(self, image: Image.Image) -> tuple[dict[str, Any], Parts]:
