@@ -86,7 +86,7 @@ class Lite(nn.Module):
         up = functools.partial(moving, momentum=0.9)
         down = functools.partial(moving, momentum=0.97, epsilon=1e-3)
         still = functools.partial(norm, use_running_average=True, epsilon=1e-3)
-        again = nn.remat if self.remat and train else lambda module: module
+        again = nn.remat if self.remat else lambda module: module
 
         low = still if self.frozen else down
         stem = nn.Conv(_STEM, (3, 3), 2, use_bias=False, dtype=self.dtype, name="stem")

@@ -65,7 +65,7 @@ class UNet(nn.Module):
             momentum=0.9,
             dtype=self.dtype,
         )
-        kind = nn.remat(Residual) if self.remat and train else Residual
+        kind = nn.remat(Residual) if self.remat else Residual
 
         def blocks(name: str, x: Array, features: int, stride: int) -> Array:
             for i in range(_BLOCKS):

@@ -92,7 +92,7 @@ class Zhang(nn.Module):
                 x = nn.relu(x)
             return x
 
-        if self.remat and train:
+        if self.remat:
             block = nn.remat(block, static_argnums=(2, 3))
             enlarge = nn.remat(enlarge)
         x = (L - 50) / 100
