@@ -14,7 +14,7 @@ from scipy import stats
 from skimage import color
 
 from colorflax import checkpoint, contest, features, predict
-from colorflax.contest import contenders, match, scoreboard
+from colorflax.contest import baselines, contenders, scoreboard
 from colorflax.data import library, pipeline, views
 from colorflax.errors import UserError
 from colorflax.training import state, steps, validation
@@ -114,7 +114,7 @@ def test_baselines_are_what_they_say(photos: str) -> None:
     recorded = result.protocol["mean_colour"]
     assert recorded["of"] == "evaluated photographs"
     np.testing.assert_allclose(recorded["ab"], mean, atol=0.01)
-    partner = match.partners(12, seed=0)
+    partner = baselines.partners(12, seed=0)
     for system, guesses in (
         ("mean", [mean] * 12), ("random", [lab[j] for j in partner])
     ):  # fmt: skip
@@ -138,10 +138,10 @@ def test_mean_colour_is_learnt_from_the_training_side(photos: str) -> None:
 
 @pytest.mark.parametrize("n", [2, 3, 10])
 def test_nobody_gets_their_own_colours(n: int) -> None:
-    partner = match.partners(n, seed=n)
+    partner = baselines.partners(n, seed=n)
     assert sorted(partner) == list(range(n))
     assert (partner != np.arange(n)).all()
-    assert match.partners(1, seed=0) is None
+    assert baselines.partners(1, seed=0) is None
 
 
 def test_full_mode_judges_what_colorize_writes(

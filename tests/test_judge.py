@@ -7,7 +7,7 @@ from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorflax.color import bins
-from colorflax.contest import judge, match
+from colorflax.contest import baselines, judge
 from colorflax.data import photographs
 from colorflax.painting import guided, paint
 
@@ -66,7 +66,7 @@ def test_rebalanced_auc_gives_every_colour_its_say() -> None:
     pixel = 1 / smooth[nearest]
     lab = color.rgb2lab(PHOTO)[..., 1:].reshape(-1, 2) - AB.reshape(-1, 2)
     near = 1 - np.minimum(np.linalg.norm(lab, axis=1), 150) / 150
-    weights = match.rarity(counts)
+    weights = baselines.rarity(counts)
     totals = judge.photograph(PHOTO, AB, weights)
     ours = 1 - totals["weighted_clipped"][0] / totals["weight"][0] / 150
     assert ours == pytest.approx(np.average(near, weights=pixel), abs=2e-3)

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from colorflax import checkpoint, config
 from colorflax.checkpoint.folder import FOLDER
-from colorflax.contest.match import BASELINES, Result
+from colorflax.contest.baselines import BASELINES
+from colorflax.contest.match import Result
 from colorflax.data import library
 from colorflax.disk import files
 from colorflax.errors import UserError

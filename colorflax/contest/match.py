@@ -13,17 +13,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from PIL import Image
 
 from colorflax import config, metrics
-from colorflax.color import bins
 from colorflax.contest import contenders, judge
+from colorflax.contest.baselines import BASELINES, Known, partners, squares, survey
 from colorflax.contest.contenders import Model, Parts, mean_of
-from colorflax.data import pipeline
 from colorflax.data.library import Division
 from colorflax.data.photographs import Photographs
-from colorflax.data.pipeline import HostBatch, Vectors
 from colorflax.metrics import bootstrap, calibration, hue
 
 HUES = ("hue", *(f"hue_{arc}" for arc in hue.ARCS))
@@ -33,13 +31,10 @@ FINISH: dict[str, bootstrap.Finish] = {
 }
 """Of the numbers that are no mean of values."""
 
-BASELINES = ("grey", "mean", "random")
 TRUTH = "truth"
 
 Watch = Callable[[Mapping[str, np.ndarray]], None]
 """Is shown each batch of photographs as every system painted it, and the `TRUTH`."""
-
-_MEAN_OF = 1_000  # training photographs at most whose mean colour is taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,21 +86,10 @@ def evaluate(
         watch: who wants to see the pictures.
     """
     photos = sides.validation
-    survey = _survey_full if mode == "full" else _survey_squares
-    counts, total = survey(photos, settings, batch_size)
-    own = bool(np.array_equal(sides.training.digests, photos.digests))
-    usual, mean = counts, total / counts.sum()
-    seen = len(photos)
-    if not own:
-        drawn = np.random.default_rng(seed).permutation(len(sides.training))
-        training = sides.training[np.sort(drawn[:_MEAN_OF])]
-        seen = len(training)
-        usual, total = _survey_squares(training, settings, batch_size)
-        mean = total / usual.sum()
+    known = survey(sides, settings, mode, batch_size, seed)
     contest = _Contest(
-        model, photos, settings, batch_size, rarity(counts), mean.astype(np.float32),
-        usual, partners(len(photos), seed), watch,
-    )  # fmt: skip
+        model, photos, settings, batch_size, known, partners(len(photos), seed), watch
+    )
     found: dict[str, list[Parts]] = {}
     for batch in contest.full() if mode == "full" else contest.fixed():
         for system, parts in batch.items():
@@ -121,9 +105,9 @@ def evaluate(
             "data_sha256": hashlib.sha256(names.encode()).hexdigest(),
             "view": _view(settings) if mode == "fixed" else "the whole photograph",
             "mean_colour": {
-                "ab": [float(x) for x in mean],
-                "of": "evaluated photographs" if own else "training photographs",
-                "photographs": seen,
+                "ab": [float(x) for x in known.mean],
+                "of": f"{'evaluated' if known.own else 'training'} photographs",
+                "photographs": known.seen,
             },
             "random_seed": seed,
             "colour_probabilities": "of the evaluated pixels",
@@ -143,44 +127,20 @@ def beside(results: Mapping[str, Result]) -> Result:
     return dataclasses.replace(first, systems=systems, fid={**first.fid, **fid})
 
 
-def rarity(counts: Int[np.ndarray, "313"]) -> Float[np.ndarray, "313"]:
-    """The weight of each bin in the rebalanced AuC, 1 in the mean over pixels.
-
-    The inverse of the smoothed share, with nothing of the uniform mixed in: equation 4
-    of arXiv 1603.08511 with lambda = 0. Bins that do not occur have no weight.
-    """
-    shares = counts / counts.sum()
-    smooth = bins.smooth_prior(shares)
-    weights = np.where(counts > 0, 1 / np.where(counts > 0, smooth, 1), 0)
-    return (weights / (shares @ weights)).astype(np.float32)
-
-
-def partners(n: int, seed: int) -> Int[np.ndarray, " n"] | None:
-    """For each of n another one, each taken once; None where there is no other."""
-    if n < 2:
-        return None
-    order = np.random.default_rng(seed).permutation(n)
-    partner = np.empty(n, np.int64)
-    partner[order] = np.roll(order, 1)
-    return partner
-
-
 @dataclasses.dataclass(frozen=True)
 class _Contest:
     model: Model
     photos: Photographs
     settings: config.Data
     batch_size: int
-    weights: np.ndarray
-    mean: np.ndarray
-    usual: np.ndarray  # pixels of each bin, where the mean colour is from
+    known: Known
     partner: np.ndarray | None
     watch: Watch | None
 
     def fixed(self) -> Iterator[dict[str, Parts]]:
-        others = _squares(self._others(), None, self.settings, self.batch_size)
+        others = squares(self._others(), None, self.settings, self.batch_size)
         embeddings = self.model.embeddings(self.photos)
-        batches = _squares(self.photos, embeddings, self.settings, self.batch_size)
+        batches = squares(self.photos, embeddings, self.settings, self.batch_size)
         for batch, other in zip(batches, others, strict=True):
             rgb, mask = batch["rgb"], batch["mask"]
             painted, beside = self.model.squares(batch)
@@ -191,12 +151,15 @@ class _Contest:
                 seen = {n: judge.pictures(rgb, x)[mask] for n, x in painted.items()}
                 self.watch(seen | {TRUTH: rgb[mask]})
             parts = self._parts(
-                {n: judge.squares(rgb, ab, self.weights) for n, ab in painted.items()},
+                {
+                    n: judge.squares(rgb, ab, self.known.weights)
+                    for n, ab in painted.items()
+                },
                 beside,
                 mask,
             )
             if beside:
-                believed = contenders.constant(self.usual, rgb)
+                believed = contenders.constant(self.known.usual, rgb)
                 parts["mean"] |= {name: x[mask] for name, x in believed.items()}
             yield parts
 
@@ -213,7 +176,10 @@ class _Contest:
                 seen = {n: judge.picture(rgb, x)[None] for n, x in painted.items()}
                 self.watch(seen | {TRUTH: rgb[None]})
             yield self._parts(
-                {n: judge.photograph(rgb, x, self.weights) for n, x in painted.items()},
+                {
+                    n: judge.photograph(rgb, x, self.known.weights)
+                    for n, x in painted.items()
+                },
                 beside,
                 np.ones(1, bool),
             )
@@ -223,7 +189,7 @@ class _Contest:
 
     def _baselines(self, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
         grey = np.zeros((*shape, 2), np.float32)
-        return {"grey": grey, "mean": grey + self.mean}
+        return {"grey": grey, "mean": grey + self.known.mean}
 
     def _parts(
         self, totals: dict[str, judge.Totals], beside: Parts, mask: np.ndarray
@@ -250,39 +216,6 @@ def _of_totals(totals: judge.Totals) -> Parts:
 
 def _joined(parts: list[Parts]) -> Parts:
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-
-
-def _squares(
-    photos: Photographs, embeddings: Vectors, settings: config.Data, batch_size: int
-) -> Iterator[HostBatch]:
-    return pipeline.evaluation_batches(
-        photos, embeddings, settings, batch_size=batch_size
-    )
-
-
-def _survey_squares(
-    photos: Photographs, settings: config.Data, batch_size: int
-) -> judge.Colours:
-    """How often each bin occurs, and the sum of ab over all pixels."""
-    batches = _squares(photos, None, settings, batch_size)
-    return _added(judge.colours_of_squares(b["rgb"][b["mask"]]) for b in batches)
-
-
-def _survey_full(
-    photos: Photographs, settings: config.Data, batch_size: int
-) -> judge.Colours:
-    del settings, batch_size
-    return _added(judge.colours(np.asarray(photo.open())) for photo in photos)
-
-
-def _added(
-    found: Iterator[judge.Colours],
-) -> judge.Colours:
-    counts, total = np.zeros(bins.COUNT, np.int64), np.zeros(2)
-    for count, ab in found:
-        counts += count
-        total += ab
-    return counts, total
 
 
 def _view(settings: config.Data) -> str:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from colorflax import metrics
-from colorflax.contest.match import BASELINES, FINISH, Result
+from colorflax.contest.baselines import BASELINES
+from colorflax.contest.match import FINISH, Result
 from colorflax.metrics import bootstrap, calibration, hue
 
 _PER_IMAGE = "photographs"
