@@ -129,12 +129,14 @@ def _find_configs(argv: Sequence[str]) -> None:
 def _parse(argv: Sequence[str]) -> list[str]:
     _find_configs(argv)
     try:
-        with _helped():
-            left = list(flags.FLAGS(list(argv)))
+        left = list(flags.FLAGS(list(argv)))
         if _VERSION.value:
             print(__version__)
             sys.exit()
         return left
+    except SystemExit as end:
+        # Who asked absl for help, and got it, has not failed.
+        sys.exit(0 if end.code == 1 else end.code)
     except (AttributeError, KeyError) as error:
         # What ml_collections raises for --config.unknown=1: a quoted text in a text.
         guess = str(error.args[0]).replace("\\n", ". ").replace("\\'", "").strip("'\"")
@@ -146,15 +148,6 @@ def _parse(argv: Sequence[str]) -> list[str]:
         # A config file that fails: its last line says why.
         complain(first + (traceback.strip().splitlines() or [""])[-1])
     sys.exit(2)
-
-
-@contextlib.contextmanager
-def _helped() -> Iterator[None]:
-    """Who asked for help and got it has not failed, as absl would have it."""
-    try:
-        yield
-    except SystemExit:
-        sys.exit(0)
 
 
 def workdir(given: str | None, config: str) -> Path:

@@ -5,6 +5,10 @@ class UserError(Exception):
     """Bad input; the message says which input, what is wrong and what to do."""
 
 
+class TooLargeError(UserError):
+    """A format has no pictures of a size; the message names no file."""
+
+
 class Stopped(Exception):  # noqa: N818 - nothing is wrong
     """A signal ended a run, whose work is saved; `code` is what to exit with."""
 

@@ -81,6 +81,8 @@ def main(argv: Sequence[str]) -> None:
     if not network and (_TEMPERATURE.value or _TAU.value or _GAIN.value):
         raise UserError(f"--model={_MODEL.value} has no temperature, tau or gain")
     out = files.local(_OUT.value) if _OUT.value else None
+    if out is not None:
+        files.need_place(out, "--out", b"{", "JSON file")
     entrants = named(_CHECKPOINT.value)
     first = entrants[0] if entrants else None
     own = first and first.own

@@ -50,18 +50,23 @@ def main(argv: Sequence[str]) -> None:
     cli.need_no_arguments(argv)
     if not _SOURCE.value:
         raise UserError("name photographs, for example --source=folder:photos")
+    out = files.local(_OUT.value)
+    files.need_place(out, "--out", b"\x93NUMPY", "array of NumPy")
+    plot = files.local(_PLOT.value) if _PLOT.value else None
+    if plot is not None:
+        files.need_place(plot, "--plot", b"\x89PNG", "PNG file")
     settings = _settings()
     photos = _draw(library.find(settings).training)
     batches = pipeline.evaluation_batches(photos, None, settings, batch_size=_BATCH)
     counts = census.count(batches, _STRIDE.value)
     shares = census.shares(counts)
-    files.save(files.local(_OUT.value), lambda file: np.save(file, shares))
+    files.save(out, lambda file: np.save(file, shares))
     print(summary(len(photos), counts))
-    print(f"Train with it: --config.objective.prior={_OUT.value}")
-    if _PLOT.value:
+    print(f"Train with it: --config.objective.prior={out}")
+    if plot is not None:
         picture = chart.draw(shares)
-        files.save(files.local(_PLOT.value), lambda file: picture.save(file, "PNG"))
-        print(f"Picture: {_PLOT.value}")
+        files.save(plot, lambda file: picture.save(file, "PNG"))
+        print(f"Picture: {plot}")
 
 
 def summary(photos: int, counts: Int64[np.ndarray, "313"]) -> str:

@@ -60,9 +60,13 @@ def address(bins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout
-    yield process.stdout.readline().strip()
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
+    page = process.stdout.readline().strip()
+    yield page
+    # As a page that is still open has it.
+    with urllib.request.urlopen(f"{page}/gradio_api/heartbeat/open") as heartbeat:
+        assert heartbeat.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
     assert process.returncode == 130
     assert said == "colorflax: stopped\n"  # and no traceback of what was refused
     assert not list(place.glob("colorflax-page-*"))

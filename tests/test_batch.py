@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import runs
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from skimage import color as oracle
 
 import colorflax
@@ -249,6 +249,47 @@ def test_a_command_of_its_own(command: list[str], tmp_path: Path) -> None:
     assert told.returncode == 0
     assert told.stdout.startswith("Colour photographs")
     assert "--checkpoint: folder of a run" in told.stdout
+
+
+def test_what_was_changed_since_is_kept(run: Path, tmp_path: Path) -> None:
+    """A caption, say: it says that it is of colorflax, and is another file by now."""
+    (tmp_path / "in").mkdir()
+    Image.effect_noise((20, 16), 80).save(tmp_path / "in" / "a.png")
+    words = f"--checkpoint={run}", f"--out={tmp_path / 'out'}", tmp_path / "in"
+    assert _command(*words).returncode == 0
+    made = tmp_path / "out" / "a.png"
+    with Image.open(made) as image:
+        texts = PngImagePlugin.PngInfo()
+        for key, value in (*image.text.items(), ("Title", "Aunt Mary, 1931")):
+            texts.add_text(key, value)
+        image.save(made, pnginfo=texts)
+    captioned = made.read_bytes()
+    done = _command(*words, "--overwrite")
+    assert made.read_bytes() == captioned
+    assert (
+        tmp_path / "out" / "a-2.png"
+    ).exists() or "is not written over" in done.stderr
+
+
+def test_what_was_set_by_hand_is_kept(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        Image.effect_noise((20, 16), 80).save(tmp_path / "in" / f"{name}.png")
+    words = f"--checkpoint={run}", f"--out={tmp_path / 'out'}"
+    assert _command(*words, tmp_path / "in").returncode == 0
+    plain = (tmp_path / "out" / "a.png").read_bytes()
+    one = tmp_path / "in" / "a.png"
+    assert _command(*words, "--hint=5,5,red", one).returncode == 0
+    by_hand = (tmp_path / "out" / "a.png").read_bytes()
+    assert by_hand != plain
+    done = _command(*words, tmp_path / "in")
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "a.png").read_bytes() == by_hand
+    assert "keeps the colours that were set by hand; --overwrite takes" in done.stderr
+    assert _command(*words, "--hint=5,5,blue", one).returncode == 0
+    assert (tmp_path / "out" / "a.png").read_bytes() not in (plain, by_hand)
+    assert _command(*words, "--overwrite", tmp_path / "in").returncode == 0
+    assert (tmp_path / "out" / "a.png").read_bytes() == plain
 
 
 def test_out_is_a_folder(tmp_path: Path) -> None:

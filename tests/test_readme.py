@@ -1,7 +1,7 @@
 """Every command of the README is run, in its order, at a small size.
 
-The first is run with the network it names and a backbone, and compiled as for a user,
-as is colouring; where others name that network again, the smallest one takes its place.
+Colouring is compiled as for a user. Where the fusion network is trained, the smallest
+one takes its place, without an embedding.
 """
 
 import re
@@ -25,7 +25,6 @@ SMALL = [
     "--config.data.short_side=16", "--config.data.validation_percent=50",
 ]  # fmt: skip
 PACK = ["--min_side=16", "--short_side=16", "--min_spread=0"]  # hardly photographs
-FIRST = ["--config.features.weights=random"]
 LIGHT = {
     "fusion": ["--config.features.name=none", "--config.model.name=simple"],
     "iizuka": ["--config.model.global_size=16"],
@@ -85,12 +84,12 @@ def test_commands(place: Path) -> None:
     modules = [command[2] for command in listed]
     assert modules.count("colorflax.main") >= 5
     assert modules.count("colorflax.colorize") >= 2
-    for i, command in enumerate(listed):
+    for command in listed:
         training = command[2] in ("colorflax.main", "launch.local")
         changes = []
         if training:
             network = re.search(r"configs/(\w+)\.py", " ".join(command))[1]
-            changes = [*SMALL, *(LIGHT[network] if i else FIRST)]
+            changes = [*SMALL, *LIGHT[network]]
         if command[2] == "colorflax.prepare":
             changes = PACK
         if command[2] == "launch.ablate":
@@ -98,7 +97,7 @@ def test_commands(place: Path) -> None:
             changes = [*base, "--config.networks=simple"]
         if command[2] == "launch.study":
             changes = ["--photos=builtin", "--pairs=2", "--practice=1"]
-        installed = not i or command[2] == "colorflax.colorize"
+        installed = command[2] == "colorflax.colorize"
         printed = _run([*command, *changes], place, installed=installed)
         assert ("left grey" in printed) == training
     assert (place / "colored" / "old.mp4").is_file()

@@ -20,7 +20,7 @@ def rgb(text: str, what: str = "") -> tuple[int, ...]:
     """
     try:
         return ImageColor.getrgb(text)[:3]
-    except ValueError:
+    except (ValueError, AttributeError, TypeError):  # or no text
         raise UserError(
             f"{what and f'{what}: '}{text!r} is no colour; write #rrggbb, or a name "
             "such as tan"

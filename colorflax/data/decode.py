@@ -5,11 +5,12 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Float, UInt8, UInt16
 from PIL import ExifTags, Image, ImageCms, ImageFile, features
 
 from colorflax.data.quiet import quiet
@@ -30,7 +31,9 @@ _OTHERS = (
     (rb"8BPS", "a Photoshop file, which is not read"),
 )
 _INSTEAD = "save it as TIFF, PNG or JPEG first"
-_KIND_OF_PAGE, _SUB_PAGES = 254, 330  # tags of a TIFF
+# Tags of a TIFF.
+_KIND_OF_PAGE, _SUB_PAGES = 254, 330
+_BITS, _COMPRESSION, _PHOTOMETRIC, _NUMBERS = 258, 259, 262, 339
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -91,6 +94,7 @@ def opened(
         if isinstance(picture, Path):
             need_file(picture)
         with quiet(), Image.open(file, formats=_FORMATS) as image:
+            mended(image)
             if _is_preview(image):
                 raise UserError(
                     f"{shown(name)}: begins with a small preview, as a camera's raw "
@@ -104,6 +108,30 @@ def opened(
     # A decoder that is fed damaged bytes raises anything, MemoryError included.
     except Exception as error:
         raise UserError(f"{shown(name)}: {_reason(error)}") from None
+
+
+def mended(image: ImageFile.ImageFile) -> ImageFile.ImageFile:
+    """A picture that is not loaded yet, told what Pillow forgets.
+
+    A file that it knows the name of it maps into memory, by the sides that a TIFF has
+    after it was turned. And of uncompressed planes of 16 bits it takes every byte for a
+    pixel.
+    """
+    image.filename = ""
+    tags: Any = getattr(image, "tag_v2", {})
+    sixteen = tags.get(_BITS, (8,))[0] == 16 and tags.get(_COMPRESSION, 1) == 1
+    if sixteen and {_raw(tile.args) for tile in image.tile} <= set("RGBA"):
+        order = "B" if tags.prefix == b"MM" else "L"
+        tiles: Any = image.tile
+        image.tile = [
+            tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:]))
+            for tile in tiles
+        ]
+    return image
+
+
+def _raw(args: object) -> str:
+    return str(args[0] if isinstance(args, tuple) else args)
 
 
 def need_file(path: Path) -> None:
@@ -207,17 +235,37 @@ def apart(
 
 def to_16_bit(image: Image.Image) -> UInt16[np.ndarray, "h w"]:
     """Grey of more than 8 bits, as integers or floats, on the scale of 16."""
-    values = np.asarray(image)
+    values: Any = np.asarray(image)
+    tags: Any = getattr(image, "tag_v2", {})
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return values.astype(np.uint16)
-    values = np.nan_to_num(values.astype(np.float32))
-    # Pillow widens 16-bit grey to 32 bits; there is no other integer grey in use.
-    scales = (1, 255, 65535) if image.mode == "F" else (65535,)
+        grey = values.astype(np.uint16)
+        if tags.get(_BITS, (16,))[0] == 12:
+            grey = np.bitwise_or(grey << 4, grey >> 8)
+    else:
+        if image.mode == "I" and tags.get(_NUMBERS, (1,))[0] == 1:
+            values = values.view(np.uint32)  # Pillow says that they have a sign
+        grey = _scaled(np.nan_to_num(values.astype(np.float32)), _whites(image))
+    # Of 8 bits and less Pillow knows that 0 may be white.
+    return 65535 - grey if tags.get(_PHOTOMETRIC) == 0 else grey
+
+
+def _whites(image: Image.Image) -> Sequence[int]:
+    """What white may be in a picture of integers of 32 bits, or of floats."""
+    if image.mode == "F":
+        return 1, 255, 65535
+    if getattr(image, "tag_v2", {}).get(_BITS, (16,))[0] == 32:
+        return 65535, 2**32 - 1
+    # A file says 16 bits, which Pillow widens; a picture in memory may be of 8.
+    return (65535,) if image.format else (255, 65535)
+
+
+def _scaled(
+    values: Float[np.ndarray, "h w"], whites: Sequence[int]
+) -> UInt16[np.ndarray, "h w"]:
     # What was resampled or developed may overshoot its white a little.
     peak = values.max(initial=0) / 1.5
-    full = next((scale for scale in scales if peak <= scale), scales[-1])
-    values *= np.float32(65535 / full)
-    return values.round().clip(0, 65535).astype(np.uint16)
+    white = next((white for white in whites if peak <= white), whites[-1])
+    return (values * np.float32(65535 / white)).round().clip(0, 65535).astype(np.uint16)
 
 
 def to_8_bit(values: UInt16[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:

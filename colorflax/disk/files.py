@@ -93,6 +93,29 @@ def need_writable(folder: Path, flag: str) -> None:
         ) from None
 
 
+def need_place(path: Path, flag: str, begin: bytes, what: str) -> None:
+    """Raise `UserError` unless a file may be written, or written over, at a place.
+
+    Args:
+        path: of the file.
+        flag: the one by which a user names another.
+        begin: of the files that may be written over.
+        what: they are, for the message.
+    """
+    need_writable(path.parent, flag)
+    problem = "is a folder" if path.is_dir() else "is no file"
+    if path.is_symlink():
+        problem = "is a link"
+    elif path.is_file():
+        with path.open("rb") as file:
+            found = file.read(len(begin))
+        problem = "" if found in (b"", begin) else f"is no {what}"
+    elif not path.exists():
+        problem = ""
+    if problem:
+        raise UserError(f"{flag}={shown(path)} {problem}; name another place")
+
+
 def begun(folder: Path) -> Iterator[tuple[Path, str]]:
     """What `write` left in a folder when it was killed, and `cut` of its name."""
     for path in folder.glob(".*.colorflax") if folder.is_dir() else ():

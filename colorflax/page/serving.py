@@ -1,9 +1,11 @@
 """The page on a port of this machine, behind the gate, until somebody stops it."""
 
 import dataclasses
+import logging
 import os
 import socket
 import tempfile
+from asyncio import CancelledError
 from pathlib import Path
 
 import gradio as gr
@@ -52,8 +54,16 @@ def serve(studio: Studio, port: int, limits: Limits) -> None:
                 timeout_graceful_shutdown=1,
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_no_farewell)
         print(f"http://{_HOST}:{listening.getsockname()[1]}", flush=True)
         server.run(sockets=[listening])
+
+
+def _no_farewell(record: logging.LogRecord) -> bool:
+    """Nothing is wrong where a page that is still open loses its server."""
+    if "graceful shutdown exceeded" in record.getMessage():
+        return False
+    return not (record.exc_info and isinstance(record.exc_info[1], CancelledError))
 
 
 def _mounted(studio: Studio, limits: Limits) -> FastAPI:

@@ -25,6 +25,9 @@ from colorflax.resample import pool
 DRAWN_AT = 1.0
 """The temperature of samples for which none is wished."""
 
+MOST = 1000
+"""Beyond any use, of a saturation or tau; and far from where float32 ends."""
+
 _STRIP = 1 << 20  # pixels
 
 Decoding = tuple[float, float]
@@ -258,8 +261,8 @@ def distribution(objective: Objective, what: str, name: str) -> Classification:
 
 def need_saturation(value: float) -> None:
     """Raise `UserError` unless chroma can be multiplied by it."""
-    if not 0 <= value < math.inf:
-        raise UserError(f"saturation={value:g}; take a number from 0 on")
+    if not 0 <= value <= MOST:
+        raise UserError(f"saturation={value:g}; take a number from 0 to {MOST}")
 
 
 def need_likeness(value: float) -> None:
@@ -287,7 +290,7 @@ def settle(
         raise UserError(f"temperature={temperature:g}; take more than 0")
     if tau is None:
         tau = objective.tau
-    elif not math.isfinite(tau):
+    elif not abs(tau) <= MOST:
         raise UserError(f"tau={tau:g}; take a number, as 0 or 1")
     elif tau and objective.log_weights is None:
         raise UserError(

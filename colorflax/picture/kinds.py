@@ -38,9 +38,19 @@ def take(image: object) -> Picture:
         case str() | Path():
             return read(files.local(str(image)))
         case Image.Image():
-            return of_image(image)
+            try:
+                return of_image(image)
+            except Exception as error:  # of pixels that are read only now
+                raise UserError(
+                    f"an image of Pillow cannot be read ({error})"
+                ) from None
         case np.ndarray() | Array():
-            return Picture(_pixels(np.asarray(image)))
+            try:
+                array = np.asarray(image)
+            except Exception as error:  # on another device, say
+                kind = type(image).__name__
+                raise UserError(f"{kind}: becomes no array ({error})") from None
+            return Picture(_pixels(array))
     raise UserError(f"{type(image).__name__}: not a path, a Pillow image or an array")
 
 

@@ -82,7 +82,7 @@ def _exif(image: Image.Image, turned: bool) -> bytes:
             camera[_COLOR_SPACE] = 1  # sRGB
         if turned and _WIDTH in camera and _HEIGHT in camera:
             camera[_WIDTH], camera[_HEIGHT] = camera[_HEIGHT], camera[_WIDTH]
-        kept[_EXIF] = camera
+        kept[_EXIF] = {tag: raw(value) for tag, value in camera.items()}
     if place := dict(found.get_ifd(_GPS)):
         kept[_GPS] = place
     return kept.tobytes() if len(kept) else b""

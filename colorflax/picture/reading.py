@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile
 
-from colorflax.data.decode import apart, opened, orientation, to_16_bit
+from colorflax.data.decode import apart, mended, opened, orientation, to_16_bit
 from colorflax.picture import deep, metadata, profile
 from colorflax.picture.pixels import Picture, Pixels
 
@@ -31,7 +31,7 @@ def read(file: Path | bytes, name: str | None = None) -> Picture:
     """
 
     def again() -> ImageFile.ImageFile:
-        return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
+        return mended(Image.open(io.BytesIO(file) if isinstance(file, bytes) else file))
 
     with opened(file, name) as image:
         told = _told(image)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from colorflax.errors import UserError
+from colorflax.errors import TooLargeError
 from colorflax.picture import profile
 from colorflax.picture.metadata import Metadata
 from colorflax.picture.pixels import Pixels, eight_bit
@@ -32,10 +32,10 @@ def encode(
         metadata: written as far as the format goes.
 
     Raises:
-        UserError: the format has no pictures of that size.
+        TooLargeError: the format has no pictures of that size.
     """
     if max(pixels.shape[:2]) > _MOST.get(format, 2**31):
-        raise UserError(
+        raise TooLargeError(
             f"a {format} has at most {_MOST[format]} px a side; take --format=png"
         )
     if format in ("png", "tif"):

@@ -26,6 +26,8 @@ def run(job: Job) -> bool:
     """
     try:
         sources = expand(job.names, job.out)  # before anything is made
+        if (job.out / "audit.csv").exists() and not job.progress.exists():
+            raise UserError(f"{job.out}: holds another audit.csv; name another --out")
         with lock.hold(job.progress / "lock", "--out"):
             begun = any(job.out.glob("records*")) or (job.out / ABOUT).exists()
             # While no record follows from a plan, another is as good.

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from colorflax import __version__, checkpoint, config, features
+from colorflax.checkpoint.folder import FOLDER
 from colorflax.config import rules
 from colorflax.data import labels, library, packed, pipeline
 from colorflax.data.pipeline import HostBatch, Vectors
@@ -179,7 +180,12 @@ def _codes(before: dict[str, Any] | None) -> list[str | None]:
 
 
 def _check_place(source: str, workdir: Path) -> None:
-    """Refuse to put pictures of a run among the photographs that it trains on."""
+    """Refuse to put a run among the photographs that it trains on, or over others."""
+    for name in ("config.json", "metrics.jsonl"):
+        if (workdir / name).exists() and not (workdir / FOLDER).exists():
+            raise UserError(
+                f"{workdir} holds a {name} that is of no run; name another --workdir"
+            )
     kind, _, place = source.partition(":")
     if kind != "folder":
         return

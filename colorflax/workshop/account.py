@@ -13,6 +13,7 @@ from colorflax.picture import FORMATS, Picture
 from colorflax.workshop.album import OTHER, Job
 
 _BEGIN = b'{\n "settings": {'
+BY_HAND = "keeps the colours that were set by hand; --overwrite takes them away"
 Row = dict[str, Any]
 """What became of a file: source, output, status (done, before, failed, skipped, or left
 for a run that goes on), reason, seconds of work, width, height, bits a channel, kind
@@ -50,9 +51,8 @@ def tell(row: Row) -> None:
         return cli.complain(row["reason"])
     if row["status"] == "skipped":
         return None
-    if row["status"] == "done":
-        for note in row["notes"]:
-            cli.complain(f"{row['source']}: {note}")
+    for note in row["notes"]:
+        cli.complain(f"{row['source']}: {note}")
     note = " (done before)" if row["status"] == "before" else ""
     print(f"{row['source']} -> {row['output']}{note}", flush=True)
 
@@ -66,14 +66,7 @@ def tell_of_others(rows: Sequence[Row]) -> None:
 
 def need_report(path: Path) -> None:
     """Raise `UserError` if there is something that a report may not be written over."""
-    problem = "is a folder" if path.is_dir() else ""
-    if path.is_file():
-        with path.open("rb") as file:
-            begin = file.read(len(_BEGIN))
-        problem = "" if begin in (b"", _BEGIN) else "is no report"
-    if problem:
-        place = files.shown(path)
-        raise UserError(f"--report={place} {problem}; name another place")
+    files.need_place(path, "--report", _BEGIN, "report")
 
 
 def write(report: Path, settings: Mapping[str, Any], rows: Sequence[Row]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import tqdm
 
-from colorflax.errors import Stopped, UserError
+from colorflax.errors import Stopped, TooLargeError, UserError
 from colorflax.machines import signals
 from colorflax.picture import Picture, read
 from colorflax.workshop import account
@@ -138,6 +138,8 @@ class _Task:
             }  # fmt: skip
             if not self._overwrite and self._ledger.done(target, self._made):
                 self.row |= {"status": "before", **self._ledger.seen(target)}
+                if self._ledger.by_hand(target) and not self._settings["hints"]:
+                    self.row["notes"] = [account.BY_HAND]
                 return
             self._picture = picture = read(source)
             width, height = picture.size
@@ -195,7 +197,9 @@ class _Task:
             self._seconds.append(time.perf_counter() - start)
 
     def _fail(self, error: Exception) -> None:
-        what = str(error)
+        what, source = str(error), f"{self.row['source']}: "
         if not isinstance(error, UserError):  # a library at its limits, say
-            what = f"{self.row['source']}: {type(error).__name__}: {error}"
+            what = f"{source}{type(error).__name__}: {error}"
+        elif isinstance(error, TooLargeError):  # which knows of no file
+            what = source + what
         self.row |= {"status": "failed", "reason": " ".join(what.split())}

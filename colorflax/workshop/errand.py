@@ -42,6 +42,8 @@ def _pipe(order: Order) -> int:
         raise UserError("- is one picture in and one out: name nothing else")
     if order.report is not None:
         raise UserError("--report is about files; leave it out with -")
+    if sys.stdin is None or sys.stdout is None:
+        raise UserError("- needs a standard input and output; one is closed")
     at_work = studio.hire(order.checkpoint, order.wish)
     sys.stdout.buffer.write(at_work.one(sys.stdin.buffer.read(), "standard input"))
     sys.stdout.buffer.flush()

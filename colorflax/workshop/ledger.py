@@ -19,6 +19,7 @@ from colorflax.disk import files
 from colorflax.errors import UserError
 
 _NAME = ".colorflax.jsonl"
+_BY_HAND = "hints"  # of what a file was made with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,11 +77,22 @@ class Ledger:
                 continue
 
     def done(self, target: Path, made: Mapping[str, Any]) -> bool:
-        """Whether a file is there, whole and untouched, made from the same."""
+        """Whether a file is there, whole and untouched, made from the same.
+
+        What somebody has set by hand is not undone by who sets nothing by hand.
+        """
         last = self._last.get(self._key(target))
-        if last is None or last.stamp is None or last.made != _plain(made):
+        if last is None or last.stamp is None or stamp(target) != last.stamp:
             return False
-        return stamp(target) == last.stamp
+        wanted = _plain(made)
+        if wanted.get(_BY_HAND) == []:
+            wanted[_BY_HAND] = last.made.get(_BY_HAND, [])
+        return last.made == wanted
+
+    def by_hand(self, target: Path) -> bool:
+        """Whether colours of a file were set by hand."""
+        last = self._last.get(self._key(target))
+        return last is not None and bool(last.made.get(_BY_HAND))
 
     def former(self, target: Path, source: Path) -> list[Path]:
         """Where the colours of a photograph are, of `target` and that with a number."""
@@ -103,15 +115,13 @@ class Ledger:
         if last is not None and last.stamp and last.stamp == stamp(target):
             return True
         try:
+            # Of what is known here it counts what it is, or somebody has changed it.
+            if hashes := self._hashes.get(self._key(target)):
+                return hashlib.sha256(target.read_bytes()).hexdigest() in hashes
             with Image.open(target) as image:
                 said = image.info.get("Software")
                 said = said or image.getexif().get(ExifTags.Base.Software)
-            if str(said).startswith("colorflax"):
-                return True
-            hashes = self._hashes.get(self._key(target))
-            if not hashes:
-                return False
-            return hashlib.sha256(target.read_bytes()).hexdigest() in hashes
+            return str(said).startswith("colorflax")
         except Exception:  # whatever it is, it is no picture of ours
             return False
 
