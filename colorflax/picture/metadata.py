@@ -89,8 +89,13 @@ def _exif(image: Image.Image, turned: bool) -> bytes:
 
 
 def raw(value: Any) -> Any:
-    """Texts as the bytes they were: EXIF knows ASCII, people write UTF-8."""
-    return value.encode("latin-1", "replace") if isinstance(value, str) else value
+    """Texts as the bytes they were: EXIF knows ASCII, people write UTF-8.
+
+    Those that are ASCII stay texts, for Pillow takes bytes to be of no known type.
+    """
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("latin-1", "replace")
+    return value
 
 
 def _xmp(image: Image.Image) -> bytes:

@@ -69,13 +69,13 @@ class Provenance:
         exif = Image.Exif()
         if block:
             exif.load(block)
-        for part in (exif, exif.get_ifd(ExifTags.IFD.Exif)):
-            for tag, value in part.items():
-                part[tag] = raw(value)
         exif[ExifTags.Base.Software] = self.software
         before = exif.get(ExifTags.Base.ImageDescription)
         whole = self._after(str(before) if before else None)
-        exif[ExifTags.Base.ImageDescription] = raw(whole)
+        exif[ExifTags.Base.ImageDescription] = whole
+        for part in (exif, exif.get_ifd(ExifTags.IFD.Exif)):
+            for tag, value in part.items():
+                part[tag] = raw(value)
         return exif.tobytes()
 
     def _xmp(self, packet: bytes) -> bytes:
