@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from colorflax.control.order import Hint, Wish
-from colorflax.data.decode import opened
+from colorflax.data.opening import opened
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
 from colorflax.objectives import Classification

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import UInt16
 from PIL import ImageFile
 
+from colorflax.data.levels import divided
+
 
 def read(
     opened: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile]
@@ -25,29 +27,34 @@ def read(
     """
     raw = {_raw(tile.args) for tile in opened.tile}
     if raw == {"LA;16B"}:  # four bytes a pixel, as an RGBA of 8 bits has
-        opened.tile = [tile._replace(args="RGBA") for tile in opened.tile]
+        opened.tile = [_as(tile, "RGBA") for tile in opened.tile]
         return np.asarray(opened).view(">u2").astype(np.uint16)
     if not raw or any(name not in _SWAPPED for name in raw):
         return None
     second = again()
-    second.tile = [_swapped(tile) for tile in second.tile]
+    second.tile = [_as(tile, _SWAPPED[_raw(tile.args)]) for tile in second.tile]
+    # Halves of what was multiplied by alpha cannot be divided by halves of it.
+    opened.tile = [_as(tile, _raw(tile.args).upper()) for tile in opened.tile]
     high, low = np.asarray(opened), np.asarray(second)
     if high.shape != low.shape:
         raise ValueError("its halves differ")
-    return np.left_shift(high, 8, dtype=np.uint16) | low
+    both = np.left_shift(high, 8, dtype=np.uint16) | low
+    if any("a" in name for name in raw):
+        both[..., :3] = divided(both[..., :3], both[..., 3:])
+    return both
 
 
+# Of associated alpha as if it were not.
 _SWAPPED = {
-    f"{mode};16{order}": f"{mode};16{other}"
-    for mode in ("RGB", "RGBA")
+    f"{mode};16{order}": f"{mode.upper()};16{other}"
+    for mode in ("RGB", "RGBA", "RGBa", "RGBX")
     for order, other in ("BL", "LB", ("N", "B" if np.little_endian else "L"))
 }
 
 
-def _swapped(tile: ImageFile._Tile) -> ImageFile._Tile:
-    other = _SWAPPED[_raw(tile.args)]
+def _as(tile: ImageFile._Tile, raw: str) -> ImageFile._Tile:
     rest = tile.args[1:] if isinstance(tile.args, tuple) else None
-    return tile._replace(args=other if rest is None else (other, *rest))
+    return tile._replace(args=raw if rest is None else (raw, *rest))
 
 
 def _raw(args: object) -> str:

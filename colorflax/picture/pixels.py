@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 from PIL import Image
 
-from colorflax.data.decode import to_8_bit
+from colorflax.data.levels import to_8_bit
 from colorflax.picture import tint
 from colorflax.picture.metadata import Metadata
 

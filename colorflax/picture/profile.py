@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float, UInt16
 from PIL import Image, ImageCms
 
-from colorflax.data.decode import convert_profile, to_8_bit
+from colorflax.data.decode import convert_profile
+from colorflax.data.levels import to_8_bit
 
 # Of sRGB, adapted to D50 as all in a profile is.
 _SRGB = np.array(
@@ -48,8 +49,10 @@ def to_srgb(
     except (KeyError, ValueError, IndexError, struct.error):
         return _by_8_bits(pixels, icc)
     same = all(np.abs(_encode(curve) - _LEVELS).max() < 2e-3 for curve in curves)
-    if same and np.abs(matrix - np.eye(len(matrix))).max() < 2e-3:
-        return pixels
+    if np.abs(matrix - np.eye(len(matrix))).max() < 2e-3:
+        matrix = np.eye(len(matrix))  # but for rounding
+        if same:
+            return pixels
     flat = pixels.reshape(-1, len(curves))
     out = np.empty_like(flat)
     for top in range(0, len(flat), _STRIP):

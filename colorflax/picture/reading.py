@@ -1,14 +1,16 @@
 """A file becomes a picture: upright, in sRGB, no bit lost."""
 
 import dataclasses
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from colorflax.data.decode import apart, mended, opened, orientation, to_16_bit
+from colorflax.data import gamma
+from colorflax.data.decode import apart, orientation
+from colorflax.data.levels import to_16_bit
+from colorflax.data.opening import of_pillow, opened
 from colorflax.picture import deep, metadata, profile
 from colorflax.picture.pixels import Picture, Pixels
 
@@ -31,7 +33,7 @@ def read(file: Path | bytes, name: str | None = None) -> Picture:
     """
 
     def again() -> ImageFile.ImageFile:
-        return mended(Image.open(io.BytesIO(file) if isinstance(file, bytes) else file))
+        return of_pillow(file)
 
     with opened(file, name) as image:
         told = _told(image)
@@ -56,7 +58,7 @@ def _picture(image: Image.Image, told: int, deep_pixels: np.ndarray | None) -> P
         pixels, alpha = _split(to_16_bit(image)[..., None], image)
     else:
         return _shallow(image, turn, about)
-    if icc := image.info.get("icc_profile"):
+    if icc := gamma.profile(image):
         pixels = profile.to_srgb(pixels, icc)
     alpha = None if alpha is None else _turn(alpha, turn)
     return Picture(_turn(pixels, turn), alpha, about)
@@ -88,7 +90,7 @@ def _split(x: np.ndarray, image: Image.Image) -> tuple[Pixels, Pixels | None]:
 
 
 def _shallow(image: Image.Image, turn: int, about: metadata.Metadata) -> Picture:
-    image, opaque = apart(image, image.info.get("icc_profile"))
+    image, opaque = apart(image, gamma.profile(image))
     alpha = None if opaque is None else _turn(np.asarray(opaque), turn)
     return Picture(_turn(np.asarray(image), turn), alpha, about)
 

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from colorflax.data.decode import decode, need_file, opened, orientation
+from colorflax.data.decode import decode, orientation
+from colorflax.data.opening import need_file, opened
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
 from colorflax.picture import tint

@@ -14,7 +14,7 @@ import numpy as np
 from colorflax import __version__, checkpoint, predict
 from colorflax.control import reference
 from colorflax.control.order import Wish
-from colorflax.data.decode import opened
+from colorflax.data.opening import opened
 from colorflax.disk import files
 from colorflax.painting import guided, paint, prediction
 from colorflax.painting.prediction import Prediction
