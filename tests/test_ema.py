@@ -15,7 +15,7 @@ from colorflax import checkpoint, config
 from colorflax.checkpoint.folder import read_only
 from colorflax.coloring import split
 from colorflax.errors import UserError
-from colorflax.training import assemble, steps, train
+from colorflax.training import steps
 from configs import fusion
 
 DECAY = 0.3  # above the first three of 1/10, 2/11, 3/12, 4/13, ..
@@ -108,16 +108,6 @@ def test_training_is_the_same_without(
         [row["eval/mse"] for row in runs.evaluations(d)] for d in (finished, tmp_path)
     ]
     assert losses[0] != losses[1]
-
-
-def test_to_begin_an_average_is_a_change(photos: str, tmp_path: Path) -> None:
-    runs.finish(runs.settings(photos, train__steps=1), tmp_path)
-    with pytest.raises(UserError, match=r"optim\.ema was 0\.0 and is 0\.9"):
-        assemble.assemble(runs.settings(photos, optim__ema=0.9), tmp_path)
-    averaged = runs.settings(photos, optim__ema=0.9)
-    run = runs.begin(averaged, tmp_path, allow_changes=True)
-    with pytest.raises(UserError, match="step 1 saved has other parts"):
-        train.train(run, averaged, tmp_path)
 
 
 def test_a_share_below_one() -> None:

@@ -136,3 +136,16 @@ def test_a_constant_rate_keeps_the_state_of_older_checkpoints() -> None:
 def test_bad_settings(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         _settings(**changes)
+
+
+@pytest.mark.parametrize("left", range(6))
+@pytest.mark.parametrize("right", range(6))
+def test_states_fit_where_their_parts_are_the_same(left: int, right: int) -> None:
+    kinds: list[dict[str, Any]] = [
+        {}, {"clip": 1.0}, {"weight_decay": 0.1}, {"warmup_steps": 2},
+        {"schedule": "cosine", "cosine_steps": 9}, {"clip": 2.0, "beta1": 0.5},
+    ]  # fmt: skip
+    settings = [_settings(**kinds[i]) for i in (left, right)]
+    states = [optim.build(s).init(PARAMS) for s in settings]
+    same = jax.tree.structure(states[0]) == jax.tree.structure(states[1])
+    assert (optim.parts(settings[0]) == optim.parts(settings[1])) == same

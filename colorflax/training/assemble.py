@@ -69,6 +69,8 @@ def assemble(
     for doubt in rules.doubts(settings):
         _log.warning("%s: %s", workdir, doubt)
     before = checkpoint.remembered(workdir)
+    if before is not None:
+        resume.need_same_parts(before, settings, workdir)
     changed = resume.changes(before, settings) if before else {}
     resume.permit(changed, workdir, allow_changes)
     start, origin, donor = _start(settings, before, init_from)

@@ -21,13 +21,25 @@ def build(settings: config.Optim) -> optax.GradientTransformation:
         stages.append(optax.clip_by_global_norm(settings.clip))
     if settings.weight_decay:
         stages.append(optax.add_decayed_weights(settings.weight_decay, mask=_kernels))
-    rate: Any = schedule(settings)
-    if settings.schedule == "constant" and not settings.warmup_steps:
-        # A number keeps no counter: the state that older checkpoints hold.
-        rate = settings.learning_rate
+    # A number keeps no counter: the state that older checkpoints hold.
+    rate: Any = schedule(settings) if _moves(settings) else settings.learning_rate
     stages.append(optax.scale_by_adam(settings.beta1, settings.beta2))
     stages.append(optax.scale_by_learning_rate(rate))
     return optax.chain(*stages)
+
+
+def parts(settings: config.Optim) -> dict[str, bool]:
+    """What the saved state holds beside parameters and Adam's means, by its setting."""
+    return {
+        "clip": settings.clip > 0,
+        "weight_decay": settings.weight_decay > 0,
+        "ema": settings.ema > 0,
+        "schedule": _moves(settings),
+    }
+
+
+def _moves(settings: config.Optim) -> bool:
+    return settings.schedule != "constant" or settings.warmup_steps > 0
 
 
 def schedule(settings: config.Optim) -> optax.Schedule:

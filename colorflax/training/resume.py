@@ -6,6 +6,7 @@ from typing import Any
 
 from colorflax import config
 from colorflax.errors import UserError
+from colorflax.training import optim
 
 # How long, how often, how fast: what nobody needs to be asked about.
 _FREE = frozenset(
@@ -37,6 +38,31 @@ def changes(before: Mapping[str, Any], settings: config.Config) -> dict[str, str
         for name, value in _flat(settings.to_dict()).items()
         if began[name] != value and name not in _FREE
     }
+
+
+def need_same_parts(
+    before: Mapping[str, Any], settings: config.Config, workdir: Path
+) -> None:
+    """Refuse an optimiser that keeps other things from step to step.
+
+    Raises:
+        UserError: what changed, and what can be done.
+    """
+    began = config.parse(before["config"]).optim
+    was, now = optim.parts(began), optim.parts(settings.optim)
+    for name in was:
+        if was[name] != now[name]:
+            how = f"optim.{name} was {getattr(began, name)!r} and is "
+            how += repr(getattr(settings.optim, name))
+            if name == "schedule":
+                how = "its learning rate " + (
+                    "moved and is constant" if was[name] else "was constant and moves"
+                )
+            raise UserError(
+                f"{workdir} holds a run that cannot go on like this: {how}, but what "
+                "its optimiser saved fits the other only; begin a new run with its "
+                f"network: another --workdir, and --init_from={workdir}"
+            )
 
 
 def permit(changed: Mapping[str, str], workdir: Path, allow: bool) -> None:
