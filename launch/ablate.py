@@ -59,6 +59,7 @@ def main(argv: Sequence[str]) -> None:
     number = _only()
     wanted = chosen.trainings if number is None else (chosen.only(number),)
     sides = library.find(chosen.data)
+    sheet.need_some(chosen.shown, sides.validation)
     found, networks = [], {}
     for i, one in enumerate(wanted):
         say(f"run {i + 1} of {len(wanted)}: {one.name}")

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from colorflax.contest import Result
-from colorflax.data import library
+from colorflax.data import library, photographs
 from colorflax.errors import UserError
 from colorflax.training import code
 from configs import ablation
@@ -119,9 +119,10 @@ def test_only_photographs_that_may_be_shown() -> None:
     some = found._replace(plan=dataclasses.replace(found.plan, shown="[b-g]"))
     everyone = np.concatenate(list(sheet.chosen(some).values()))
     assert sorted(everyone) == [1, 2, 3, 4, 5, 6]
-    none = found._replace(plan=dataclasses.replace(found.plan, shown="*.tif"))
-    with pytest.raises(UserError, match=r"config.shown=\*.tif fits no .* such as a$"):
-        sheet.chosen(none)
+    sheet.need_some("r*.jpg", photographs.builtin())
+    pattern = r"config.shown=\*.tif fits no .* such as \w+\.\w+$"
+    with pytest.raises(UserError, match=pattern):
+        sheet.need_some("*.tif", photographs.builtin())
 
 
 def test_scores_of_another_set_are_refused() -> None:

@@ -15,6 +15,7 @@ from colorflax.coloring import joined, split
 from colorflax.contest import judge
 from colorflax.data import pipeline
 from colorflax.data.library import Division
+from colorflax.data.photographs import Photographs
 from colorflax.errors import UserError
 from launch.ablation import scores
 from launch.ablation.table import SEED, Found
@@ -25,23 +26,31 @@ _SIDE = 96  # px at least, of a picture on the sheet
 _GAP, _HEAD, _MARGIN = 4, 64, 84
 
 
+def need_some(pattern: str, validation: Photographs) -> None:
+    """Refuse a pattern of names before anything is trained for it.
+
+    Raises:
+        UserError: it fits no photograph.
+    """
+    if not any(_fits(photo.read().name, pattern) for photo in validation):
+        raise UserError(
+            f"config.shown={pattern} fits no photograph of the validation, such as "
+            f"{Path(validation[0].read().name).name}"
+        )
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(Path(name).name, pattern)
+
+
 def chosen(found: Found) -> dict[str, Int[np.ndarray, " k"]]:
     """Which photographs are shown, none of them picked by hand.
 
     The first by content hash; others drawn at random; of the rest, those with the
     largest error of the first reference, seeds averaged. All of those whose names the
-    plan lets be shown.
-
-    Raises:
-        UserError: there is none of these names.
+    plan lets be shown; `need_some` has found one.
     """
-    called = [Path(name).name for name in found.result.names]
-    may = [i for i, x in enumerate(called) if fnmatch.fnmatchcase(x, found.plan.shown)]
-    if not may:
-        raise UserError(
-            f"config.shown={found.plan.shown} fits no photograph of the validation, "
-            f"such as {called[0]}"
-        )
+    may = [i for i, x in enumerate(found.result.names) if _fits(x, found.plan.shown)]
     first = np.array(may[:EACH])
     drawn = np.random.default_rng(SEED).permutation(may)
     drawn = np.sort(drawn[~np.isin(drawn, first)][:EACH])
