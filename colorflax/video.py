@@ -39,18 +39,18 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name at least one film")
     if not math.isfinite(_STEADINESS.value):
         raise UserError("--steadiness is a number of seconds, as 0 or 1")
-    sources = [files.local(name) for name in names]
     wish = asked.wish()
     with cli.importing():
-        from colorflax.workshop import cinema
+        from colorflax.workshop import cinema, shelf
+    out = files.local(_OUT.value)
+    files.need_writable(out, "--out")
+    plan = shelf.plan(names, out, _CONTAINER.value)
     showing = cinema.Showing(
-        out=files.local(_OUT.value),
         steadiness=_STEADINESS.value,
         quality=_QUALITY.value,
-        container=_CONTAINER.value,
         overwrite=asked.OVERWRITE.value,
     )
-    return cinema.run(sources, asked.CHECKPOINT.value, wish, showing)
+    return cinema.run(plan, asked.CHECKPOINT.value, wish, showing)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Films by the command: coloured, steady, whole, and gone on with after any end."""
 
-import dataclasses
 import os
 import signal
 import subprocess
@@ -46,10 +45,13 @@ def _command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return commands.run("colorflax.video", *arguments, env=ENV)
 
 
-def _showing(out: Path, steadiness: float = 1.0) -> Showing:
-    return Showing(
-        out=out, steadiness=steadiness, quality=8, container=None, overwrite=False
-    )
+def _coloured(
+    film: Path, studio: Studio, out: Path, *, seconds: float = 1.0, again: bool = False
+) -> tuple[Path, bool]:
+    """Where it is, and whether it was there."""
+    showing = Showing(steadiness=seconds, quality=8, overwrite=again)
+    target = out / "film.mp4"
+    return target, cinema.colour(film, target, studio, showing)
 
 
 def _flicker(path: Path) -> float:
@@ -93,7 +95,7 @@ def test_steady(film: Path, tmp_path: Path) -> None:
     """What flickers with the grain does so less than half as much, and by default."""
     studio = hire(None, Wish())
     alone, steady = (
-        cinema.colour(film, studio, _showing(tmp_path / str(seconds), seconds))[0]
+        _coloured(film, studio, tmp_path / str(seconds), seconds=seconds)[0]
         for seconds in (0.0, 1.0)
     )
     assert _flicker(steady) < 0.5 * _flicker(alone)
@@ -128,14 +130,14 @@ def test_a_killed_command_goes_on(
     """From its last whole piece, in the same colours and the same bytes."""
     monkeypatch.setattr(cinema, "_PIECE", 3)
     studio = hire(str(run), Wish())
-    straight, _ = cinema.colour(film, studio, _showing(tmp_path / "straight"))
+    straight, _ = _coloured(film, studio, tmp_path / "straight")
     killed = hire(str(run), Wish())
     monkeypatch.setattr(killed, "painted", Painter(killed, at, _kill))
     with pytest.raises(Killed):
-        cinema.colour(film, killed, _showing(tmp_path / "killed"))
+        _coloured(film, killed, tmp_path / "killed")
     rest = Painter(studio)
     monkeypatch.setattr(studio, "painted", rest)
-    target, before = cinema.colour(film, studio, _showing(tmp_path / "killed"))
+    target, before = _coloured(film, studio, tmp_path / "killed")
     assert not before
     assert len(rest.pictures) == 10 - at // 3 * 3
     np.testing.assert_array_equal(films.pictures(target), films.pictures(straight))
@@ -148,7 +150,7 @@ def test_a_command_that_is_asked_to_stop_loses_no_frame(
     studio = hire(str(run), Wish())
     whole = Painter(studio)
     monkeypatch.setattr(studio, "painted", whole)
-    cinema.colour(film, studio, _showing(tmp_path / "straight"))
+    _coloured(film, studio, tmp_path / "straight")
 
     def ask() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -157,14 +159,14 @@ def test_a_command_that_is_asked_to_stop_loses_no_frame(
     first = Painter(stopped, 4, ask)
     monkeypatch.setattr(stopped, "painted", first)
     with pytest.raises(Stopped, match=r"stopped after frame (\d) of .* 10;") as raised:
-        cinema.colour(film, stopped, _showing(tmp_path / "stopped"))
+        _coloured(film, stopped, tmp_path / "stopped")
     assert raised.value.code == 75
     done = int(str(raised.value).split("frame ")[1][0])
     assert 3 <= done <= 6
     again = hire(str(run), Wish())
     rest = Painter(again)
     monkeypatch.setattr(again, "painted", rest)
-    target, _ = cinema.colour(film, again, _showing(tmp_path / "stopped"))
+    target, _ = _coloured(film, again, tmp_path / "stopped")
     assert len(rest.pictures) == 10 - done
     assert films.times(target) == films.times(film)
     np.testing.assert_array_equal(
@@ -181,19 +183,19 @@ def test_what_is_done_depends_on_all_that_is_asked(
     pale = hire(str(run), Wish(saturation=0.2))
     monkeypatch.setattr(pale, "painted", Painter(pale, 6, _kill))
     with pytest.raises(Killed):
-        cinema.colour(film, pale, _showing(tmp_path))
+        _coloured(film, pale, tmp_path)
     (begun,) = tmp_path.glob(".film.mp4.*.parts")
     studio = hire(str(run), Wish())
     every = Painter(studio)
     monkeypatch.setattr(studio, "painted", every)
-    target, _ = cinema.colour(film, studio, _showing(tmp_path))
+    target, _ = _coloured(film, studio, tmp_path)
     assert len(every.pictures) == 10
     assert f"{begun} holds what was begun otherwise" in capsys.readouterr().err
     target.unlink()
     again = hire(str(run), Wish(saturation=0.2))
     rest = Painter(again)
     monkeypatch.setattr(again, "painted", rest)
-    cinema.colour(film, again, _showing(tmp_path))
+    _coloured(film, again, tmp_path)
     assert len(rest.pictures) == 4
 
 
@@ -206,9 +208,8 @@ def test_a_film_is_not_written_over_itself(
     content = film.read_bytes()
     studio = hire(str(run), Wish())
     for overwrite in (False, True):
-        showing = dataclasses.replace(_showing(tmp_path), overwrite=overwrite)
         with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
-            cinema.colour(film, studio, showing)
+            _coloured(film, studio, tmp_path, again=overwrite)
     assert film.read_bytes() == content
     assert os.listdir(tmp_path) == [film.name]
 
@@ -222,7 +223,7 @@ def test_what_comes_while_a_film_is_coloured_stays(
     studio = hire(str(run), Wish())
     monkeypatch.setattr(studio, "painted", Painter(studio, 3, come))
     with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
-        cinema.colour(film, studio, _showing(tmp_path))
+        _coloured(film, studio, tmp_path)
     assert (tmp_path / "film.mp4").read_bytes() == b"of somebody else"
 
 
@@ -231,7 +232,6 @@ def test_films_of_others_are_not_written_over(
 ) -> None:
     (tmp_path / "film.mp4").write_bytes(b"of somebody else")
     studio = hire(str(run), Wish())
-    showing = dataclasses.replace(_showing(tmp_path), overwrite=True)
     with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
-        cinema.colour(film, studio, showing)
+        _coloured(film, studio, tmp_path, again=True)
     assert (tmp_path / "film.mp4").read_bytes() == b"of somebody else"

@@ -43,6 +43,33 @@ def test_two_films_of_one_name(run: Path, film: Path, tmp_path: Path) -> None:
     assert f"{other} would become the same file as {film}; colour it by" in line
 
 
+def test_folders_and_patterns(run: Path, film: Path, tmp_path: Path) -> None:
+    """Folders keep their tree; a second time, and with --out inside, nothing is new."""
+    reels = tmp_path / "reels"
+    (reels / "a").mkdir(parents=True)
+    for place in ("a/one.MP4", "two.avi", "notes.txt", ".hidden.mp4"):
+        (reels / place).write_bytes(film.read_bytes())
+    out = reels / "out"
+    command = [f"--checkpoint={run}", f"--out={out}", reels, tmp_path / "*" / "t*.avi"]
+    done = _command(*command)
+    assert done.returncode == 0, done.stderr
+    one, two = f"{reels / 'a' / 'one.MP4'}", f"{reels / 'two.avi'}"
+    made = [f"{one} -> {out / 'a' / 'one.mp4'}", f"{two} -> {out / 'two.mkv'}"]
+    assert done.stdout.splitlines() == made
+    assert "1 passed over, not named like films (.txt)" in done.stderr
+    again = _command(*command)
+    assert again.stdout.splitlines() == [f"{line} (done before)" for line in made]
+    assert sorted(x.name for x in out.rglob("*") if x.is_file()) == [
+        "one.mp4", "two.mkv",
+    ]  # fmt: skip
+
+
+def test_a_folder_without_films(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    done = _command(f"--out={tmp_path / 'out'}", tmp_path / "films")
+    assert "films: no film in it (.3gp, " in commands.complaint(done)
+
+
 def test_a_bad_film_beside_a_good_one(run: Path, film: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.avi"
     bad.write_bytes(b"not a film")
@@ -68,7 +95,7 @@ def test_colours_that_are_replaced_are_told_once(run: Path, tmp_path: Path) -> N
     ("arguments", "problem"),
     [
         ([], "name at least one film"),
-        (["."], ". is a folder; name the films in it, as FOLDER/*"),
+        (["*.mp4"], "*.mp4: no file matches"),
         (["x.mp4", "--steadiness=nan"], "--steadiness"),
         (["x.mp4", "--likeness=1"], "--likeness is that to a --reference"),
         (["x.mp4", "--checkpoint=nowhere"], "nowhere"),

@@ -160,13 +160,13 @@ def list_files(root: Path, without: Path | None = None) -> list[Path]:
     return [path for path in every if named_like_a_picture(path)]
 
 
-def passed_over(others: Iterable[Path]) -> str:
-    """What is said of files that are not taken for photographs; empty for none."""
+def passed_over(others: Iterable[Path], what: str = "photographs") -> str:
+    """What is said of files that are not taken for `what`; empty for none."""
     kinds = [path.suffix.lower() or path.name for path in others]
     if not kinds:
         return ""
     which = files.shown(", ".join(sorted(set(kinds))))
-    return f"{len(kinds)} passed over, not named like photographs ({which})"
+    return f"{len(kinds)} passed over, not named like {what} ({which})"
 
 
 def all_files(root: Path, unread: list[OSError] | None = None) -> list[Path]:

@@ -170,8 +170,6 @@ def opened(path: Path) -> Iterator[Any]:
     Raises:
         UserError: it is none, or not there.
     """
-    if path.is_dir():
-        raise UserError(f"{shown(path)} is a folder; name the films in it, as FOLDER/*")
     try:
         # A colon in a name would make it an address; titles come in any encoding.
         container = av.open(str(path.absolute()), metadata_errors="replace")

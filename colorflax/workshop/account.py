@@ -10,7 +10,8 @@ from colorflax.data.photographs import passed_over
 from colorflax.disk import files
 from colorflax.errors import UserError
 from colorflax.picture import FORMATS, Picture
-from colorflax.workshop.album import OTHER, Job
+from colorflax.workshop.album import Job
+from colorflax.workshop.named import OTHER
 
 _BEGIN = b'{\n "settings": {'
 BY_HAND = "keeps the colours that were set by hand; --overwrite takes them away"

@@ -1,18 +1,17 @@
 """The photographs that a user names, and the files that they become."""
 
 import dataclasses
-import glob
 import itertools
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from colorflax.data.photographs import SUFFIXES, all_files, named_like_a_picture
+from colorflax.data.photographs import SUFFIXES
 from colorflax.disk import files
 from colorflax.picture import FORMATS
 from colorflax.workshop.ledger import Ledger
+from colorflax.workshop.named import OTHER, OUTPUT, Kind, found, real
 
-OUTPUT, OTHER = "output", "other"
+_PHOTOGRAPH = Kind("photograph", SUFFIXES)
 _SKIPPED = {
     OUTPUT: "in --out, where outputs are; name it by itself to have it coloured",
     OTHER: "not named like a photograph; name it by itself to have it tried",
@@ -52,29 +51,29 @@ def plan(
         format: one of `FORMATS`; None keeps PNG and TIFF and makes the others PNG.
         ledger: of `out`.
     """
-    found = sorted(_found(names, out), key=lambda one: one[2] in _SKIPPED)
+    seen = sorted(found(names, out, _PHOTOGRAPH), key=lambda one: one[2] in _SKIPPED)
     # Compared without case: some disks do not tell A.png from a.png.
-    taken = {_real(source).casefold() for source, place, _ in found if place}
+    taken = {real(source).casefold() for source, place, _ in seen if place}
     targets: dict[str, Path] = {}
 
     def takes(source: Path, target: Path) -> bool:
-        place = _real(target).casefold()
+        place = real(target).casefold()
         if place in taken or not ledger.ours(target, source):
             return False
         taken.add(place)
-        targets[_real(source)] = target
+        targets[real(source)] = target
         return True
 
     for likely in (ledger.former, _numbered):
-        for source, place, _ in found:
-            if place and _real(source) not in targets:
+        for source, place, _ in seen:
+            if place and real(source) not in targets:
                 wanted = likely(out / becomes(place, format), source)
                 any(takes(source, target) for target in wanted)
     jobs: dict[str, Job] = {}
-    for source, place, problem in found:
+    for source, place, problem in seen:
         skipped = problem if problem in _SKIPPED else None
         job = Job(source, None, _SKIPPED.get(problem, problem), skipped)
-        key = _real(source)
+        key = real(source)
         jobs.setdefault(key, Job(source, targets[key]) if place else job)
     return list(jobs.values())
 
@@ -106,62 +105,3 @@ def sweep(targets: Iterable[Path]) -> None:
 def beside(target: Path, what: str) -> Path:
     """The place of what was asked for in addition."""
     return target.with_suffix(f".{what}{target.suffix}")
-
-
-def _real(path: Path) -> str:
-    """Where links lead; of those that lead to each other, one of them.
-
-    `Path.resolve` raises for these.
-    """
-    return os.path.realpath(path)
-
-
-_Found = tuple[Path, Path | None, str]
-"""A file, its place below the folder for all, or why it has none."""
-
-
-def _found(names: Iterable[str], out: Path) -> Iterable[_Found]:
-    ours = Path(_real(out))  # what an earlier run left inside a folder
-    for name in names:
-        path = files.local(name)
-        try:
-            yield from _below(path, ours) if path.is_dir() else _matches(path, name)
-        except OSError as error:
-            yield path, None, f"cannot be looked at ({error.strerror})"
-
-
-def _below(path: Path, ours: Path) -> Iterable[_Found]:
-    """All that is in a folder."""
-    if str(ours) == _real(path):
-        yield path, None, "--out is this folder itself; name another"
-        return
-    looked = ", ".join(sorted(SUFFIXES))
-    nothing = f"no photograph in it ({looked})"
-    unread: list[OSError] = []
-    for file in all_files(path, unread):
-        if ours in Path(_real(file)).parents:
-            yield file, None, OUTPUT
-        elif not named_like_a_picture(file):
-            yield file, None, OTHER
-        else:
-            nothing = ""
-            yield file, file.relative_to(path), ""
-    for error in unread:
-        nothing = ""
-        problem = f"cannot be looked into ({error.strerror})"
-        yield Path(error.filename), None, problem
-    if nothing:
-        yield path, None, nothing
-
-
-def _matches(path: Path, name: str) -> Iterable[_Found]:
-    """A file, or those that a pattern means."""
-    if path.exists() or not glob.has_magic(name):
-        yield path, Path(path.name), ""
-        return
-    matches = [Path(x) for x in sorted(glob.glob(str(path), recursive=True))]
-    if not matches:
-        yield path, None, "no file matches"
-    for match in matches:
-        if not match.is_dir():
-            yield match, Path(match.name), ""

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,10 +25,10 @@ from colorflax.painting import steady
 from colorflax.picture import Picture
 from colorflax.workshop import account
 from colorflax.workshop.ledger import stamp
+from colorflax.workshop.shelf import Plan
 from colorflax.workshop.studio import Studio, hire
 
 _PIECE = 128  # frames: what a process that is killed may lose
-_KEPT = {".mp4": ".mp4", ".m4v": ".mp4", ".mov": ".mov"}  # all else is Matroska
 T = TypeVar("T")
 
 
@@ -36,10 +36,8 @@ T = TypeVar("T")
 class Showing:
     """How films are coloured, beside each of their pictures; see video.py."""
 
-    out: Path
     steadiness: float  # seconds
     quality: int
-    container: str | None
     overwrite: bool
 
 
@@ -50,30 +48,21 @@ class _Shot(NamedTuple):
     memory: steady.Memory
 
 
-def run(
-    sources: Sequence[Path], checkpoint: str | None, wish: Wish, showing: Showing
-) -> int:
+def run(plan: Plan, checkpoint: str | None, wish: Wish, showing: Showing) -> int:
     """Colour every film; 1 if any of them could not be.
 
     Raises:
         UserError: nothing can be begun.
     """
-    files.need_writable(showing.out, "--out")
-    targets: dict[Path, Path] = {}
-    failed = False
-    for source in sources:
-        other = targets.setdefault(_target(source, showing), source)
-        if os.path.realpath(other) != os.path.realpath(source):
-            cli.complain(
-                f"{files.shown(source)} would become the same file as "
-                f"{files.shown(other)}; colour it by another command, with another "
-                "--out"
-            )
-            failed = True
+    for line in (*plan.problems, *plan.others):
+        cli.complain(line)
+    failed = bool(plan.problems)
+    if not plan.films:
+        return 1
     at_work = hire(checkpoint, wish)
-    for source in targets.values():
+    for target, source in plan.films.items():
         try:
-            target, before = colour(source, at_work, showing)
+            before = colour(source, target, at_work, showing)
         except UserError as error:
             cli.complain(error)
             failed = True
@@ -83,14 +72,13 @@ def run(
     return int(failed)
 
 
-def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
-    """Where the coloured film is, and whether it was there already.
+def colour(source: Path, target: Path, studio: Studio, showing: Showing) -> bool:
+    """Whether the coloured film was there already.
 
     Raises:
         UserError: it cannot be read or written.
         Stopped: a signal came; the same command goes on.
     """
-    target = _target(source, showing)
     made = {
         **studio.settings(), "source": source.name, "stamp": stamp(source),
         "steadiness": showing.steadiness, "quality": showing.quality,
@@ -99,11 +87,11 @@ def colour(source: Path, studio: Studio, showing: Showing) -> tuple[Path, bool]:
     if os.path.lexists(target):
         said = footage.comment(target)
         if key in said and not showing.overwrite:
-            return target, True
+            return True
         _need_ours(target, source, said, showing.overwrite)
     with footage.in_a_line(source):
         _make(source, target, studio, showing, key)
-    return target, False
+    return False
 
 
 def _make(
@@ -112,8 +100,8 @@ def _make(
     film = footage.look(source)
     # What was begun of another film of that name, or otherwise, stays what it is.
     begun = "." + os.fsdecode(os.fsencode(target.name)[:200])
-    folder = showing.out / f"{begun}.{key}.parts"
-    for other in showing.out.glob(f"{glob.escape(begun)}.*.parts"):
+    folder = target.parent / f"{begun}.{key}.parts"
+    for other in target.parent.glob(f"{glob.escape(begun)}.*.parts"):
         if other != folder:
             cli.complain(
                 f"{files.shown(other)} holds what was begun otherwise, for the command "
@@ -135,13 +123,6 @@ def _make(
             _need_ours(target, source, said, showing.overwrite)
         whole.replace(target)
         parts.remove()
-
-
-def _target(source: Path, showing: Showing) -> Path:
-    suffix = _KEPT.get(source.suffix.lower(), ".mkv")
-    if showing.container:
-        suffix = f".{showing.container}"
-    return showing.out / f"{source.stem}{suffix}"
 
 
 def _need_ours(target: Path, source: Path, said: str, overwrite: bool) -> None:
