@@ -1,4 +1,4 @@
-"""What a folder's files are called, and what they hold: all that can be read is taken."""
+"""What files of a folder are called: all that can be read is taken."""
 
 from pathlib import Path
 
@@ -20,7 +20,8 @@ KINDS |= {"AVIF"} if features.check("avif") else set()
 def test_every_name_of_what_is_read(tmp_path: Path) -> None:
     """As Pillow knows them; a PFM holds depths, or floats of any scale."""
     Image.init()
-    names = {x: kind for x, kind in Image.registered_extensions().items() if x != ".pfm"}
+    names = {**Image.registered_extensions()}
+    del names[".pfm"]
     wanted = {f"a{suffix}" for suffix, kind in names.items() if kind in KINDS}
     assert len(wanted) > 20
     for i, name in enumerate(sorted(wanted)):

@@ -37,9 +37,14 @@ def run(order: Order) -> int:
 
 
 def _pipe(order: Order) -> int:
-    wish = order.wish
-    if len(order.names) > 1 or wish.samples or wish.confidence or wish.compare:
+    if len(order.names) > 1:
         raise UserError("- is one picture in and one out: name nothing else")
+    for flag in ("samples", "confidence", "compare"):
+        if getattr(order.wish, flag):
+            raise UserError(
+                f"--{flag} writes more than one picture, and - has room for one; leave "
+                f"--{flag} out, or name a file in place of -"
+            )
     if order.report is not None:
         raise UserError("--report is about files; leave it out with -")
     if sys.stdin is None or sys.stdout is None:
