@@ -25,14 +25,17 @@ def run(order: Order) -> int:
     # Two at once would each take the other's names for free.
     with lock.hold_folder(order.out, "--out"):
         ledger = Ledger(order.out)
-        jobs = album.plan(order.names, order.out, order.wish.format, ledger)
+        kept = [order.report] if order.report else []
+        jobs = album.plan(
+            order.names, order.out, order.wish.format, ledger, order.wish.beside, kept
+        )
         targets = [job.target for job in jobs if job.target]
         if order.wish.hints and len(targets) > 1:
             raise UserError(
                 f"--hint is about one photograph, and these are {len(targets)}; name "
                 "one of them"
             )
-        album.sweep([*targets, order.report] if order.report else targets)
+        album.sweep([*targets, *kept])
         return batch.colour(jobs, at_work, ledger, order.overwrite, order.report)
 
 
