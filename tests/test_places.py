@@ -4,7 +4,10 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from colorflax.control.order import Wish
+from colorflax.errors import UserError
 from colorflax.workshop import album
 from colorflax.workshop.ledger import Ledger, stamp
 
@@ -25,6 +28,13 @@ def test_a_ledger_of_broken_lines(tmp_path: Path) -> None:
     assert not ledger.done(tmp_path / "a.png", {**made, "stamp": (1, 3)})
     (tmp_path / "a.png").write_bytes(b"a stranger's")
     assert not ledger.done(tmp_path / "a.png", made)
+
+
+def test_a_file_that_came_meanwhile_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("somebody's notes")
+    with pytest.raises(UserError, match=r"a\.png: is not written over; move it or"):
+        Ledger(tmp_path).write(tmp_path / "a.png", b"ours", SOURCE, {})
+    assert (tmp_path / "a.png").read_text() == "somebody's notes"
 
 
 def test_places_in_another_folder(tmp_path: Path) -> None:
