@@ -40,7 +40,7 @@ def load(
 
     Raises:
         UserError: there is no checkpoint, the weights of its backbone cannot be had, or
-            `size` is under 16.
+            `size` is under 16, or `edges` is neither true nor false.
     """
     from colorflax import predict  # and JAX with it: `import colorflax` takes no time
 

@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -72,9 +73,14 @@ def unraisable(late: "sys.UnraisableHookArgs") -> None:
 
 
 def _remember_what_was_compiled() -> None:
-    """The next command of the same shapes starts without compiling."""
+    """The next command of the same shapes starts without compiling.
+
+    Where nothing can be written, it compiles again, which is not worth a word.
+    """
     with importing():
         import jax
+    kept = "Error (reading|writing) persistent compilation cache entry"
+    warnings.filterwarnings("ignore", kept)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(files.cache("compiled")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.03)
@@ -133,6 +139,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
         if _VERSION.value:
             print(__version__)
             sys.exit()
+        _need_no_empty_flag()
         return left
     except SystemExit as end:
         # Who asked absl for help, and got it, has not failed.
@@ -148,6 +155,16 @@ def _parse(argv: Sequence[str]) -> list[str]:
         # A config file that fails: its last line says why.
         complain(first + (traceback.strip().splitlines() or [""])[-1])
     sys.exit(2)
+
+
+def _need_no_empty_flag() -> None:
+    """Raise `UserError` for --out=, which no default should stand in for.
+
+    A variable of the shell may have been empty. Settings of a config may be.
+    """
+    for name, value in flags.FLAGS.flag_values_dict().items():
+        if value == "" and flags.FLAGS[name].present and not name.startswith("config."):
+            raise UserError(f"--{name}= is empty; give it a value, or leave it out")
 
 
 def workdir(given: str | None, config: str) -> Path:

@@ -24,8 +24,9 @@ _FORMAT = flags.DEFINE_enum(
     "format, all else becomes PNG",
 )  # fmt: skip
 _SAMPLES = flags.DEFINE_integer(
-    "samples", 0, "number of other plausible colourings to write, likeliest first", 0
-)
+    "samples", 0, "number of other plausible colourings to write, likeliest first",
+    0, 100,
+)  # fmt: skip
 _SEED = flags.DEFINE_integer("seed", 0, "random seed of --samples", 0, 2**32 - 1)
 _CONFIDENCE = flags.DEFINE_boolean(
     "confidence", False, "also write a map of how sure the network is (white: sure)"
@@ -51,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
             f"--out={_OUT.value} is a folder for what is written, not a picture; name "
             "a folder, or colour - to standard output"
         )
+    if "-" in names and flags.FLAGS["out"].present:
+        raise UserError("--out is about files; leave it out with -")
     wish = asked.wish(
         samples=_SAMPLES.value,
         seed=_SEED.value,

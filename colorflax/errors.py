@@ -9,6 +9,10 @@ class TooLargeError(UserError):
     """A format has no pictures of a size; the message names no file."""
 
 
+class FullError(UserError):
+    """A disk takes nothing more, whatever it is; the message names a file."""
+
+
 class Stopped(Exception):  # noqa: N818 - nothing is wrong
     """A signal ended a run, whose work is saved; `code` is what to exit with."""
 

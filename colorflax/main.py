@@ -57,9 +57,9 @@ _PATIENCE = flags.DEFINE_integer(
 def main(argv: Sequence[str]) -> None:
     """Train, then say how well it went and what to do next."""
     cli.need_no_arguments(argv)
-    if _CONFIG.value is None:
+    name = _CONFIG.value and config_flags.get_config_filename(flags.FLAGS["config"])
+    if not name:
         raise UserError("name a config, for example --config=configs/fusion.py")
-    name = config_flags.get_config_filename(flags.FLAGS["config"])
     file, _, _ = name.partition(":")
     if not Path(file).is_file():
         raise UserError(f"{file}: no such config; is this the folder of the clone?")

@@ -43,7 +43,7 @@ class Colorizer:
         edges: whether colours follow the edges of the picture.
 
     Raises:
-        UserError: `size` is less than `SMALLEST`.
+        UserError: `size` is less than `SMALLEST`, or `edges` neither true nor false.
     """
 
     def __init__(
@@ -55,6 +55,8 @@ class Colorizer:
     ):
         if size is not None and size < SMALLEST:
             raise UserError(f"size={size} is too small; take at least {SMALLEST}")
+        if edges not in (True, False):  # such as "off", which is the command's and true
+            raise UserError(f"edges={edges!r}; take True or False")
         settings = config.parse(saved.about["config"])
         task = coloring or built(saved, settings)
         self.saved = saved

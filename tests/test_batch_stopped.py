@@ -1,5 +1,6 @@
 """A folder that is being coloured, and signals: nothing is lost, nothing done twice."""
 
+import errno
 import json
 import os
 import signal
@@ -18,7 +19,8 @@ from PIL import Image
 
 from colorflax import predict
 from colorflax.control.order import Wish
-from colorflax.errors import Stopped
+from colorflax.disk import files
+from colorflax.errors import Stopped, UserError
 from colorflax.picture import read
 from colorflax.workshop import album, batch, studio
 from colorflax.workshop.ledger import Ledger
@@ -140,3 +142,41 @@ def test_what_is_begun_is_finished(run: Path, tmp_path: Path, at: int) -> None:
     assert raised.value.code == 75
     assert _statuses(tmp_path / "report.json") == ["done", "left", "left"]
     assert [p.name for p in sorted(out.glob("*.png"))] == ["0.png"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_is_not_tried_again(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """From the second of eight photographs on, and for the report on it."""
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    for folder in (scans, out):
+        folder.mkdir()
+    for i in range(8):
+        Image.effect_noise((40, 30), 80 + i).save(scans / f"{i}.png")
+    write, refused = files.write, []
+
+    def refuse(path: Path, content: bytes) -> None:
+        if path.name != "0.png":
+            refused.append(path.name)
+            raise OSError(number, os.strerror(number), str(path))
+        write(path, content)
+
+    def colour() -> int:
+        ledger = Ledger(out)
+        jobs = album.plan([str(scans)], out, None, ledger)
+        at_work = studio.Studio(predict.load(run), Wish())
+        return batch.colour(jobs, at_work, ledger, report=out / "report.json")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", refuse)
+        with pytest.raises(UserError) as raised:
+            colour()
+    assert str(raised.value) == (
+        f"{out}/1.png: cannot be written ({os.strerror(number)}); when that is mended, "
+        "the same command goes on with the 7 that are left"
+    )
+    assert 2 <= len(refused) <= 5  # with those that were under way
+    assert [p.name for p in sorted(out.glob("*"))] == [".colorflax.jsonl", "0.png"]
+    assert colour() == 0
+    assert _statuses(out / "report.json") == ["before", *["done"] * 7]

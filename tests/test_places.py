@@ -4,6 +4,10 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
+from colorflax.control.order import Wish
+from colorflax.errors import UserError
 from colorflax.workshop import album
 from colorflax.workshop.ledger import Ledger, stamp
 
@@ -24,6 +28,13 @@ def test_a_ledger_of_broken_lines(tmp_path: Path) -> None:
     assert not ledger.done(tmp_path / "a.png", {**made, "stamp": (1, 3)})
     (tmp_path / "a.png").write_bytes(b"a stranger's")
     assert not ledger.done(tmp_path / "a.png", made)
+
+
+def test_a_file_that_came_meanwhile_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("somebody's notes")
+    with pytest.raises(UserError, match=r"a\.png: is not written over; move it or"):
+        Ledger(tmp_path).write(tmp_path / "a.png", b"ours", SOURCE, {})
+    assert (tmp_path / "a.png").read_text() == "somebody's notes"
 
 
 def test_places_in_another_folder(tmp_path: Path) -> None:
@@ -89,3 +100,31 @@ def test_a_photograph_keeps_its_place(tmp_path: Path) -> None:
     assert colour(tmp_path / "others")["b.jpg"] not in second.values()
     assert (out / "b.png").read_text() == "moved b.jpg"
     assert len(list(out.glob("*.png"))) == 6
+
+
+def test_photographs_called_like_what_is_beside_another(tmp_path: Path) -> None:
+    """All that is written has a place of its own; so has the report."""
+    scans, out = tmp_path / "in", tmp_path / "out"
+    scans.mkdir()
+    for name in ("X.compare.jpg", "x.png", "x.sample-1.png", "y.png", "y.sample.png"):
+        (scans / name).touch()
+    more = Wish(samples=2, confidence=True, compare=True).beside
+    assert more == ("sample-1", "sample-2", "confidence", "compare")
+
+    def plan(*names: str) -> dict[str, str]:
+        named = [str(scans / name) for name in names] or [str(scans)]
+        ledger = Ledger(out)
+        jobs = album.plan(named, out, None, ledger, more, [out / "y-2.png"])
+        every = [path for job in jobs for path in (job.target, *job.beside) if path]
+        assert len({str(path).casefold() for path in every}) == 5 * len(jobs)
+        assert out / "y-2.png" not in every
+        return {job.source.name: job.target.name for job in jobs if job.target}
+
+    last = plan("x.png", "x.sample-1.png")
+    assert last == {"x.png": "x.png", "x.sample-1.png": "x.sample-1-2.png"}
+    whole = plan()
+    assert whole == {
+        "X.compare.jpg": "X.compare.png", "x.png": "x-2.png",
+        "x.sample-1.png": "x.sample-1.png", "y.png": "y.png",
+        "y.sample.png": "y.sample.png",
+    }  # fmt: skip

@@ -171,9 +171,9 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
         said == "colorflax: --likeness is that to a --reference or --palette; name one"
     )
     for bad, said in (
-        (["--likeness=nan"], "likeness=nan; take a number from 0 to 1"),
+        ([flags[2], "--likeness=nan"], "likeness=nan; take a number from 0 to 1"),
         ([f"--reference={tmp_path}"], f"{tmp_path}: "),
         (["--reference=~no-such-user/a.jpg"], "~no-such-user/a.jpg: no such file"),
     ):
-        done = commands.run("colorflax.colorize", *flags, *bad, photo)
+        done = commands.run("colorflax.colorize", *flags[:2], *bad, photo)
         assert commands.complaint(done).startswith(f"colorflax: {said}")

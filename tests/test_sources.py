@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from sources import (
     BACKBONE,
     WRITERS,
@@ -23,7 +22,7 @@ from sources import (
 )
 
 from colorflax import config
-from colorflax.data import decode, library, photographs, pipeline
+from colorflax.data import library, pipeline
 
 pytestmark = pytest.mark.usefixtures("own_places")
 N = 24
@@ -185,9 +184,3 @@ if __name__ == "__main__":
     sources = json.loads(sys.argv[1])
     print(json.dumps({name: all_of(name, runs) for name, runs in sources.items()}))
 """
-
-
-def test_every_kind_that_is_read_is_found_in_folders() -> None:
-    Image.init()
-    kinds = {Image.EXTENSION.get(suffix) for suffix in photographs.SUFFIXES}
-    assert kinds - {None} == set(decode._FORMATS)

@@ -1,5 +1,6 @@
 """The flags that `colorize` and `video` share: how the colours should look."""
 
+import re
 from typing import Any
 
 from absl import flags
@@ -40,7 +41,7 @@ _REFERENCE = flags.DEFINE_string(
     "reference", None, "match the amounts of the colours to those of this photograph, "
     "where the network finds them plausible",
 )  # fmt: skip
-_PALETTE = flags.DEFINE_list(
+_PALETTE = flags.DEFINE_multi_string(
     "palette", [], "prefer these colours, where the network finds them plausible: "
     "#c8a878,steelblue,olive, for example",
 )  # fmt: skip
@@ -54,6 +55,8 @@ _PROVENANCE = flags.DEFINE_boolean(
 OVERWRITE = flags.DEFINE_boolean(
     "overwrite", False, "colour again what colorflax has coloured before"
 )
+_COMMA = re.compile(r",(?![^(]*\))")  # but not those of rgb(200, 168, 120)
+_ONE = {"checkpoint", "out", "reference", "report"}  # whose last would hide the first
 
 
 def wish(**more: Any) -> Wish:
@@ -62,11 +65,13 @@ def wish(**more: Any) -> Wish:
     Raises:
         UserError: they contradict each other.
     """
-    if flags.FLAGS["checkpoint"].present > 1:
-        raise UserError("--checkpoint is given more than once; one colours at a time")
+    for name in _ONE.intersection(flags.FLAGS):
+        if flags.FLAGS[name].present > 1:
+            raise UserError(f"--{name} is given more than once; give one")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
-    lent = _REFERENCE.value is not None, bool(_PALETTE.value)
+    palette = [x.strip() for some in _PALETTE.value for x in _COMMA.split(some)]
+    lent = _REFERENCE.value is not None, bool(palette)
     if flags.FLAGS["likeness"].present and not any(lent):
         raise UserError("--likeness is that to a --reference or --palette; name one")
     if all(lent):
@@ -78,7 +83,7 @@ def wish(**more: Any) -> Wish:
         size=_SIZE.value,
         edges=_EDGES.value,
         reference=_REFERENCE.value,
-        palette=tuple(_PALETTE.value),
+        palette=tuple(palette),
         likeness=_LIKENESS.value,
         provenance=_PROVENANCE.value,
         **more,

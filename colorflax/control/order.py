@@ -73,6 +73,13 @@ class Wish:
     provenance: bool = True
 
     @property
+    def beside(self) -> tuple[str, ...]:
+        """What is wanted with each coloured picture, as the files' names say it."""
+        samples = tuple(f"sample-{i}" for i in range(1, self.samples + 1))
+        wanted = {"confidence": self.confidence, "compare": self.compare}
+        return samples + tuple(what for what in wanted if wanted[what])
+
+    @property
     def touch(self) -> dict[str, Any]:
         """What `Prediction.picture` and `samples` are told of it, by name."""
         names = ("temperature", "saturation", "tau", "hints")

@@ -17,8 +17,8 @@ from colorflax.disk.files import shown
 from colorflax.errors import UserError
 
 # Others that Pillow knows run programs (EPS), or hold fonts, films and thumbnails.
-_FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "PPM"]
-_FORMATS += ["AVIF"] if features.check("avif") else []  # Pillow since 11.3
+_FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "JPEG2000", "PPM"]
+_FORMATS += ["AVIF"] if features.check("avif") else []
 _FILM = "a film, not a photograph; python -m colorflax.video colours it"
 # What is asked of us and is none of these, by how it begins.
 _OTHERS = (

@@ -21,8 +21,8 @@ from colorflax.errors import UserError
 _log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .avif .tif .tiff .bmp .gif "  # noqa: SIM905
-    ".jp2 .j2k .jpf .jpx .ppm .pgm .pnm".split()
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .avif .avifs .tif .tiff "  # noqa: SIM905
+    ".bmp .dib .gif .jp2 .j2k .j2c .jpc .jpf .jpx .ppm .pgm .pbm .pnm".split()
 )
 _BUILTIN = (
     "astronaut.png",

@@ -9,10 +9,11 @@ from colorflax.picture.metadata import Metadata
 from colorflax.picture.pixels import Picture
 from colorflax.picture.provenance import Provenance
 from colorflax.picture.reading import read
-from colorflax.picture.writing import FORMATS, encode
+from colorflax.picture.writing import FORMATS, MOST, encode
 
 __all__ = [
     "FORMATS",
+    "MOST",
     "Like",
     "Metadata",
     "Picture",

@@ -70,3 +70,12 @@ def eight_bit(pixels: Pixels) -> UInt8[np.ndarray, "..."]:
     if pixels.dtype == np.uint16:
         return to_8_bit(pixels)
     return np.round(255 * pixels).astype(np.uint8)
+
+
+def narrow(pixels: Pixels, most: int) -> Pixels:
+    """The same, or if it is wider than that, 8-bit and `most` wide."""
+    h, w = pixels.shape[:2]
+    if w <= most:
+        return pixels
+    image = Image.fromarray(np.ascontiguousarray(eight_bit(pixels)))
+    return np.asarray(image.resize((most, max(1, round(h * most / w)))))

@@ -13,7 +13,9 @@ from colorflax.picture.png import png
 from colorflax.picture.tiff import tiff
 
 FORMATS = {"png": ".png", "tif": ".tif", "jpg": ".jpg", "webp": ".webp"}
-_MOST = {"jpg": 65_500, "webp": 16_383}  # px a side
+MOST = {"jpg": 65_500, "webp": 16_383}
+"""Px a side; the others have room for whatever is read."""
+
 _LONGEST = 65_000  # bytes of metadata of one kind in a JPEG
 
 
@@ -34,9 +36,9 @@ def encode(
     Raises:
         TooLargeError: the format has no pictures of that size.
     """
-    if max(pixels.shape[:2]) > _MOST.get(format, 2**31):
+    if max(pixels.shape[:2]) > MOST.get(format, 2**31):
         raise TooLargeError(
-            f"a {format} has at most {_MOST[format]} px a side; take --format=png"
+            f"a {format} has at most {MOST[format]} px a side; take --format=png"
         )
     if format in ("png", "tif"):
         layers = pixels[..., None] if pixels.ndim == 2 else pixels

@@ -9,17 +9,18 @@ from colorflax import cli
 from colorflax.data.photographs import passed_over
 from colorflax.disk import files
 from colorflax.errors import UserError
-from colorflax.picture import FORMATS, Picture
+from colorflax.picture import FORMATS, MOST, Picture
 from colorflax.workshop.album import Job
 from colorflax.workshop.named import OTHER
 
 _BEGIN = b'{\n "settings": {'
 BY_HAND = "keeps the colours that were set by hand; --overwrite takes them away"
 Row = dict[str, Any]
-"""What became of a file: source, output, status (done, before, failed, skipped, or left
-for a run that goes on), reason, seconds of work, width, height, bits a channel, kind
-(grey, toned or coloured; of what was skipped, output or other), notes (sentences about
-what of the photograph is not in the output)."""
+"""What became of a file: source, output, beside (files that belong to the output),
+status (done, before, failed, skipped, or left for a run that goes on), reason, seconds
+of work, width, height, bits a channel, kind (grey, toned or coloured; of what was
+skipped, output or other), notes (sentences about what of the photograph is not in the
+output)."""
 
 
 def row(job: Job) -> Row:
@@ -27,6 +28,7 @@ def row(job: Job) -> Row:
     return {
         "source": files.shown(job.source),
         "output": files.shown(job.target) if job.target else None,
+        "beside": [files.shown(path) for path in job.beside],
         "status": "skipped" if job.skipped else "left",
         "reason": job.problem if job.skipped else "", "seconds": 0.0,
         "width": None, "height": None, "bits": None, "kind": job.skipped,
@@ -34,8 +36,10 @@ def row(job: Job) -> Row:
     }  # fmt: skip
 
 
-def notes(kind: str, picture: Picture, target: Path) -> list[str]:
-    """What is lost when a picture of that kind becomes `target`."""
+def notes(
+    kind: str, picture: Picture, target: Path, compared: bool = False
+) -> list[str]:
+    """What is lost when a picture of that kind becomes `target`, and is compared."""
     found = []
     if kind == "coloured":
         found.append("has colours, which are replaced")
@@ -43,6 +47,9 @@ def notes(kind: str, picture: Picture, target: Path) -> list[str]:
         found.append(f"the first of {picture.pages} pages, without the others")
     if picture.alpha is not None and target.suffix == FORMATS["jpg"]:
         found.append("is transparent in places, which become white")
+    most = MOST.get(target.suffix[1:])
+    if compared and most and 2 * picture.size[0] > most:
+        found.append(f"is wide; its comparison is scaled down to {most} px")
     return found
 
 
@@ -50,7 +57,7 @@ def tell(row: Row) -> None:
     """A line on stdout for what is done, on stderr for what is not."""
     if row["status"] == "failed":
         return cli.complain(row["reason"])
-    if row["status"] == "skipped":
+    if row["status"] in ("skipped", "left"):
         return None
     for note in row["notes"]:
         cli.complain(f"{row['source']}: {note}")

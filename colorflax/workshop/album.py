@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from colorflax.data.photographs import SUFFIXES
@@ -28,16 +28,23 @@ class Job:
         target: the file that it becomes; None where it cannot.
         problem: why it cannot.
         skipped: what it is instead of a photograph to be coloured: OUTPUT or OTHER.
+        beside: the files that are written with `target`.
     """
 
     source: Path
     target: Path | None
     problem: str = ""
     skipped: str | None = None
+    beside: tuple[Path, ...] = ()
 
 
 def plan(
-    names: Iterable[str], out: Path, format: str | None, ledger: Ledger
+    names: Iterable[str],
+    out: Path,
+    format: str | None,
+    ledger: Ledger,
+    more: Sequence[str] = (),
+    reserved: Iterable[Path] = (),
 ) -> list[Job]:
     """Each photograph once, in the order named; then what is in folders beside them.
 
@@ -50,17 +57,22 @@ def plan(
         out: the folder for all.
         format: one of `FORMATS`; None keeps PNG and TIFF and makes the others PNG.
         ledger: of `out`.
+        more: what is written `beside` each.
+        reserved: places for something else.
     """
     seen = sorted(found(names, out, _PHOTOGRAPH), key=lambda one: one[2] in _SKIPPED)
     # Compared without case: some disks do not tell A.png from a.png.
     taken = {real(source).casefold() for source, place, _ in seen if place}
+    taken.update(real(path).casefold() for path in reserved)
     targets: dict[str, Path] = {}
 
     def takes(source: Path, target: Path) -> bool:
-        place = real(target).casefold()
-        if place in taken or not ledger.ours(target, source):
+        # All or none: a photograph may be called as what is beside another.
+        family = [target, *(beside(target, what) for what in more)]
+        places = {real(path).casefold() for path in family}
+        if places & taken or not all(ledger.ours(path, source) for path in family):
             return False
-        taken.add(place)
+        taken.update(places)
         targets[real(source)] = target
         return True
 
@@ -74,7 +86,10 @@ def plan(
         skipped = problem if problem in _SKIPPED else None
         job = Job(source, None, _SKIPPED.get(problem, problem), skipped)
         key = real(source)
-        jobs.setdefault(key, Job(source, targets[key]) if place else job)
+        if place:
+            family = tuple(beside(targets[key], what) for what in more)
+            job = Job(source, targets[key], beside=family)
+        jobs.setdefault(key, job)
     return list(jobs.values())
 
 

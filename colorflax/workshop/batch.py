@@ -11,7 +11,7 @@ from typing import Any
 
 import tqdm
 
-from colorflax.errors import Stopped, TooLargeError, UserError
+from colorflax.errors import FullError, Stopped, TooLargeError, UserError
 from colorflax.machines import signals
 from colorflax.picture import Picture, read
 from colorflax.workshop import account
@@ -43,26 +43,33 @@ def colour(
 
     Raises:
         Stopped: a signal came, and some are left.
+        UserError: the disk is full, and some are left.
     """
     rows: list[Row] = []
+    full: list[str] = []  # what says so
     bar = tqdm.tqdm(total=len(jobs), unit="picture", disable=None, leave=False)
     with signals.caught() as stop:
         try:
             with bar:
-                for row in _rows(jobs, studio, ledger, overwrite, stop):
+                work = jobs, studio, ledger, overwrite
+                for row in _rows(*work, lambda: stop() or bool(full)):
                     rows.append(row)
+                    if row["status"] == "left":
+                        full.append(row["reason"])
                     with tqdm.tqdm.external_write_mode():
                         account.tell(row)
                     bar.update()
         finally:
-            rest = [account.row(job) for job in jobs[len(rows) :]]
-            if report:
-                account.write(report, studio.settings(), rows + rest)
-        if left := sum(row["status"] == "left" for row in rest):
-            raise Stopped(
-                f"stopped; the same command goes on with the {left} that are left",
-                stop.code,
-            )
+            all_rows = rows + [account.row(job) for job in jobs[len(rows) :]]
+            # A report that is on the full disk as well is the lesser trouble.
+            with contextlib.suppress(*[UserError] if full else []):
+                if report:
+                    account.write(report, studio.settings(), all_rows)
+        if left := sum(row["status"] == "left" for row in all_rows):
+            goes_on = f"the same command goes on with the {left} that are left"
+            if full:
+                raise UserError(f"{full[0]}; when that is mended, {goes_on}")
+            raise Stopped(f"stopped; {goes_on}", stop.code)
     account.tell_of_others(rows)
     return int(any(row["status"] == "failed" for row in rows))
 
@@ -148,7 +155,9 @@ class _Task:
                 "width": width, "height": height, "bits": bits, "kind": picture.kind()
             }  # fmt: skip
             self.row |= self._seen | {
-                "notes": account.notes(self._seen["kind"], picture, target)
+                "notes": account.notes(
+                    self._seen["kind"], picture, target, self._settings["compare"]
+                )
             }
 
     def colour(self, studio: Studio, writer: ThreadPoolExecutor) -> None:
@@ -162,7 +171,7 @@ class _Task:
             file = None
             with self._noted():
                 file = next(wished, None)
-            if file is None:
+            if file is None or self.row["status"] != "done":
                 return
             self._room.acquire()
             self._writes.append(writer.submit(self._write, *file))
@@ -170,7 +179,7 @@ class _Task:
     def _write(self, path: Path, make: Callable[[], bytes]) -> None:
         try:
             with self._noted():
-                if self.row["status"] != "failed":  # else the last one would mislead
+                if self.row["status"] == "done":  # else the last one would mislead
                     source = self._job.source
                     self._ledger.write(path, make(), source, self._made, self._seen)
         finally:
@@ -202,4 +211,5 @@ class _Task:
             what = f"{source}{type(error).__name__}: {error}"
         elif isinstance(error, TooLargeError):  # which knows of no file
             what = source + what
-        self.row |= {"status": "failed", "reason": " ".join(what.split())}
+        status = "left" if isinstance(error, FullError) else "failed"
+        self.row |= {"status": status, "reason": " ".join(what.split())}

@@ -25,21 +25,29 @@ def run(order: Order) -> int:
     # Two at once would each take the other's names for free.
     with lock.hold_folder(order.out, "--out"):
         ledger = Ledger(order.out)
-        jobs = album.plan(order.names, order.out, order.wish.format, ledger)
+        kept = [order.report] if order.report else []
+        jobs = album.plan(
+            order.names, order.out, order.wish.format, ledger, order.wish.beside, kept
+        )
         targets = [job.target for job in jobs if job.target]
         if order.wish.hints and len(targets) > 1:
             raise UserError(
                 f"--hint is about one photograph, and these are {len(targets)}; name "
                 "one of them"
             )
-        album.sweep([*targets, order.report] if order.report else targets)
+        album.sweep([*targets, *kept])
         return batch.colour(jobs, at_work, ledger, order.overwrite, order.report)
 
 
 def _pipe(order: Order) -> int:
-    wish = order.wish
-    if len(order.names) > 1 or wish.samples or wish.confidence or wish.compare:
+    if len(order.names) > 1:
         raise UserError("- is one picture in and one out: name nothing else")
+    for flag in ("samples", "confidence", "compare"):
+        if getattr(order.wish, flag):
+            raise UserError(
+                f"--{flag} writes more than one picture, and - has room for one; leave "
+                f"--{flag} out, or name a file in place of -"
+            )
     if order.report is not None:
         raise UserError("--report is about files; leave it out with -")
     if sys.stdin is None or sys.stdout is None:

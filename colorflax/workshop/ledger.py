@@ -5,6 +5,7 @@ what it was made from. A process that dies leaves at most a file that is made ag
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -16,9 +17,10 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from colorflax.disk import files
-from colorflax.errors import UserError
+from colorflax.errors import FullError, UserError
 
 _NAME = ".colorflax.jsonl"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _BY_HAND = "hints"  # of what a file was made with
 
 
@@ -142,6 +144,7 @@ class Ledger:
 
         Raises:
             UserError: it cannot be written, or is a stranger's.
+            FullError: nor can any other.
         """
         if not self.ours(target, source):
             raise UserError(
@@ -158,7 +161,8 @@ class Ledger:
             files.write(target, content)
             self._append(dataclasses.replace(entry, stamp=stamp(target)))
         except OSError as error:
-            raise UserError(
+            kind = FullError if error.errno in _FULL else UserError
+            raise kind(
                 f"{files.shown(target)}: cannot be written ({error.strerror or error})"
             ) from None
 

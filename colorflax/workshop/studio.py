@@ -18,8 +18,8 @@ from colorflax.data.opening import opened
 from colorflax.disk import files
 from colorflax.painting import guided, paint, prediction
 from colorflax.painting.prediction import Prediction
-from colorflax.picture import FORMATS, Picture, Provenance, encode, read
-from colorflax.picture.pixels import Pixels
+from colorflax.picture import FORMATS, MOST, Picture, Provenance, encode, read
+from colorflax.picture.pixels import Pixels, narrow
 from colorflax.predict import Colorizer
 from colorflax.workshop.album import beside
 
@@ -156,13 +156,17 @@ class Studio:
         return _Lender(shares, {"reference": hashlib.sha256(content).hexdigest()})
 
     def _compare(self, format: str, picture: Picture, pixels: Pixels) -> bytes:
-        """Grey to the left, coloured to the right."""
+        """Grey to the left, coloured to the right; smaller where they do not fit."""
         nothing = guided.enlarge(np.zeros((1, 1, 2), np.float32), picture.size)
         grey = paint.paint(picture.pixels, nothing)
-        both = np.concatenate([grey, pixels], axis=1)
-        alpha = picture.alpha
+        most = MOST.get(format, 2**31) // 2
+
+        def twice(left: Pixels, right: Pixels) -> Pixels:
+            return np.concatenate([narrow(x, most) for x in (left, right)], axis=1)
+
+        both, alpha = twice(grey, pixels), picture.alpha
         if alpha is not None:
-            alpha = np.concatenate([alpha, alpha], axis=1)
+            alpha = twice(alpha, alpha)
         wide = dataclasses.replace(picture, pixels=both, alpha=alpha)
         return self._encode(format, wide, both, {"shows": "grey and coloured"})
 
