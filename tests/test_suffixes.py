@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from colorflax.data import decode, photographs
+from colorflax.data import opening, photographs
+from colorflax.data.decode import decode
 from colorflax.picture import read
 from colorflax.workshop import album
 from colorflax.workshop.ledger import Ledger
 
 pytestmark = pytest.mark.usefixtures("own_places")
-KINDS = {*decode._FORMATS, "MPO"}  # as Pillow calls a JPEG of several pictures
+KINDS = {*opening._FORMATS, "MPO"}  # as Pillow calls a JPEG of several pictures
 
 
 def test_every_name_of_what_is_read(tmp_path: Path) -> None:
@@ -43,8 +44,8 @@ def test_a_jpeg_of_several_pictures(tmp_path: Path) -> None:
         path = tmp_path / name
         image.save(path, "MPO", save_all=True, append_images=rest, exif=exif)
         for at_least in (None, 20):
-            one = decode.decode(tmp_path / "one.jpg", at_least)
-            np.testing.assert_array_equal(decode.decode(path, at_least), one)
+            one = decode(tmp_path / "one.jpg", at_least)
+            np.testing.assert_array_equal(decode(path, at_least), one)
         np.testing.assert_array_equal(
             read(path).pixels, read(tmp_path / "one.jpg").pixels
         )
