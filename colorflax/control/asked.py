@@ -4,7 +4,7 @@ from typing import Any
 
 from absl import flags
 
-from colorflax.control.order import LIKENESS, Wish
+from colorflax.control.order import LIKENESS, Wish, colours
 from colorflax.errors import UserError
 
 CHECKPOINT = flags.DEFINE_string(
@@ -78,7 +78,7 @@ def wish(**more: Any) -> Wish:
         size=_SIZE.value,
         edges=_EDGES.value,
         reference=_REFERENCE.value,
-        palette=tuple(_PALETTE.value),
+        palette=colours(_PALETTE.value),
         likeness=_LIKENESS.value,
         provenance=_PROVENANCE.value,
         **more,
