@@ -41,10 +41,10 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--steadiness is a number of seconds, as 0 or 1")
     wish = asked.wish()
     with cli.importing():
-        from colorflax.workshop import cinema, shelf
+        from colorflax.workshop import cinema, programme
     out = files.local(_OUT.value)
     files.need_writable(out, "--out")
-    plan = shelf.plan(names, out, _CONTAINER.value)
+    plan = programme.plan(names, out, _CONTAINER.value)
     showing = cinema.Showing(
         steadiness=_STEADINESS.value,
         quality=_QUALITY.value,

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def opened() -> Iterator[Any]:
         browser = playwright.chromium.launch(
             executable_path=_CHROMIUM, args=_FLAGS.split()
         )
-        page = browser.new_page()
+        page = browser.new_context().new_page()  # which may have others beside it
         page.set_default_timeout(60_000)
         yield page
         browser.close()
@@ -73,6 +74,34 @@ def click(page: Any, x: float, y: float) -> None:
     page.locator("#canvas img").click(
         position={"x": x * box["width"], "y": top + y * height}
     )
+
+
+def drop(page: Any, where: str, file: Path) -> None:
+    """As a hand does that brings a file from a folder; the browser may not open it."""
+    page.evaluate(
+        "([where, name, bytes]) => {"
+        " const dataTransfer = new DataTransfer();"
+        " dataTransfer.items.add(new File([new Uint8Array(bytes)], name));"
+        " const how = {dataTransfer, bubbles: true, cancelable: true};"
+        " for (const kind of ['dragover', 'drop'])"
+        "  if (document.querySelector(where).dispatchEvent(new DragEvent(kind, how)))"
+        "   throw kind + ': the browser leaves the page' }",
+        [where, file.name, list(file.read_bytes())],
+    )
+
+
+def forgotten(page: Any) -> None:
+    """From now on the server does not know the page, as one that was started anew."""
+
+    def other(route: Any) -> None:
+        asked = route.request
+        body = asked.post_data and re.sub(
+            r'(?<="session_hash":")', "x", asked.post_data
+        )
+        url = asked.url.replace("session_hash=", "session_hash=x")
+        route.continue_(url=url, post_data=body)
+
+    page.route("**/gradio_api/queue/**", other)
 
 
 def points(page: Any) -> list[Hint]:

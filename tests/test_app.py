@@ -2,10 +2,7 @@
 
 import dataclasses
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -16,13 +13,13 @@ from typing import Any
 import browsing
 import pytest
 import runs
+import serving
 import sittings
 from sittings import NAMES, WISH
 
 from colorflax import app
 from colorflax.errors import UserError
 
-ROOT = Path(__file__).parent.parent
 FIELD = "#preferred input, #preferred textarea"
 TOO_LARGE = (
     "larger than the 1 MB that this page takes; the command colorflax.colorize takes "
@@ -49,27 +46,8 @@ def test_without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def address(bins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page, served; Ctrl-C ends it and leaves nothing."""
-    if missing := browsing.missing("gradio"):
-        pytest.skip(f"{missing} is not installed: pip install -e '.[app]'")
-    place = tmp_path_factory.mktemp("place")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "colorflax.app", f"--checkpoint={bins}", "--port=0",
-         "--max_megapixels=1", "--max_megabytes=1"],
-        cwd=ROOT, env=os.environ | {"TMPDIR": str(place)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout
-    page = process.stdout.readline().strip()
-    yield page
-    # As a page that is still open has it.
-    with urllib.request.urlopen(f"{page}/gradio_api/heartbeat/open") as heartbeat:
-        assert heartbeat.readline()
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate()
-    assert process.returncode == 130
-    assert said == "colorflax: stopped\n"  # and no traceback of what was refused
-    assert not list(place.glob("colorflax-page-*"))
+    with serving.page(bins, tmp_path_factory.mktemp("place")) as url:
+        yield url
 
 
 def _ask(url: str, content: bytes | None = None, **headers: str) -> tuple[int, str]:
@@ -147,6 +125,10 @@ def _compare(page: Any, colored: dict[str, bytes]) -> None:
     shown = browsing.changed(page, "#pair", 1, None)
     before = page.locator("#pair img").nth(0).get_attribute("src")
     assert before != shown
+    for out_of_range in ("9", "-3", ""):  # and while it is typed
+        page.locator("#saturation input[type=number]").fill(out_of_range)
+        shown = browsing.changed(page, "#pair", 1, shown)
+    assert not page.get_by_text("than maximum value").count()
     for knob in ("temperature", "saturation", "tau", "samples"):
         number = page.locator(f"#{knob} input[type=number]")
         number.fill(str(getattr(WISH, knob)))
@@ -251,16 +233,21 @@ def _lend_colours(page: Any, bins: Path, photo: Path, tmp_path: Path) -> None:
 def _name_colours(page: Any, bins: Path, photo: Path, tmp_path: Path, lent: str) -> str:
     """One that is none, and two, which take the place of the reference."""
     field = page.locator(FIELD)
-    field.fill("navy, moss")
-    field.press("Enter")
-    page.get_by_text("palette: 'moss' is no colour; write #rrggbb").wait_for()
-    assert not page.locator("#likeness").is_visible()
-    none = browsing.changed(page, "#pair", 1, lent)
-    field.fill("navy, #c8a878")
-    field.press("Enter")
+    complaint = page.get_by_text("palette: 'moss' is no colour; write #rrggbb")
+    for mended in ("", "rgb(0, 0, 999), #c8a878"):
+        field.fill("navy, moss")
+        field.press("Enter")
+        complaint.wait_for()
+        assert not page.locator("#likeness").is_visible()
+        none = browsing.changed(page, "#pair", 1, lent)
+        field.fill(mended)
+        field.blur()
+        complaint.wait_for(state="detached")
     page.locator("#likeness input[type=number]").wait_for()
     preferred = browsing.changed(page, "#pair", 1, none)
-    wish = dataclasses.replace(WISH, palette=("navy", "#c8a878"), likeness=0.75)
+    wish = dataclasses.replace(
+        WISH, palette=("rgb(0, 0, 999)", "#c8a878"), likeness=0.75
+    )
     colored = sittings.colored(bins, photo, tmp_path / "preferred", wish)
     assert browsing.download(page) == (NAMES[0], colored[NAMES[0]])
     return preferred

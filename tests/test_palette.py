@@ -79,7 +79,7 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
     photographs.builtin()[0].open(60).convert("L").save(photo)
     flags = [f"--checkpoint={run}", f"--out={out}"]
     colorizer = colorflax.load(run)
-    for palette in (["navy", "#c8a878"], ["olive"]):
+    for palette in (["rgb(200,168,1e3)", "#c8a878"], ["olive"]):
         words = f"--palette={','.join(palette)}"
         done = commands.run("colorflax.colorize", *flags, words, photo)
         assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ from sittings import NAMES, WISH
 
 from colorflax import predict
 from colorflax.control.order import Hint, Wish
+from colorflax.data.photographs import builtin
 from colorflax.errors import UserError
 from colorflax.page.sitting import COLOURS, CONFIDENCE, Sitting, need_small
 from colorflax.workshop.studio import Studio
@@ -62,6 +63,27 @@ def test_a_reference_may_not_be_larger_either(tmp_path: Path) -> None:
     assert need_small(lender, pixels) == "lender.png"
     with pytest.raises(UserError, match=r"^lender.png: .* more than the"):
         need_small(lender, pixels - 1)
+
+
+def test_what_is_said_of_a_photograph(bins: Path, tmp_path: Path) -> None:
+    """What of it will be lost, as the command says; and that it is no photograph."""
+    studio = Studio(predict.load(bins), Wish())
+    photo = builtin()[0].open(60)
+    grey, w, h = photo.convert("L"), photo.width, photo.height
+    grey.save(tmp_path / "pages.tif", save_all=True, append_images=[grey, grey])
+    grey.convert("RGB").save(tmp_path / "toned.png")
+    frames = {"save_all": True, "append_images": [photo.rotate(90)]}
+    photo.save(tmp_path / "coloured.webp", lossless=True, **frames)
+    for name, about in (
+        ("pages.tif", "grey, the first of 3 pages, without the others"),
+        ("toned.png", "grey"),
+        (
+            "coloured.webp",
+            "has colours, which are replaced, the first of 2 pages, without the others",
+        ),
+    ):
+        sitting = Sitting(studio, tmp_path / name, most_pixels=1e6)
+        assert sitting.about == f"{w} x {h} px, 8 bits, {about}"
 
 
 def test_one_look_many_settings(

@@ -1,11 +1,10 @@
 """The flags that `colorize` and `video` share: how the colours should look."""
 
-import re
 from typing import Any
 
 from absl import flags
 
-from colorflax.control.order import LIKENESS, Wish
+from colorflax.control.order import LIKENESS, Wish, colours
 from colorflax.errors import UserError
 
 CHECKPOINT = flags.DEFINE_string(
@@ -55,7 +54,6 @@ _PROVENANCE = flags.DEFINE_boolean(
 OVERWRITE = flags.DEFINE_boolean(
     "overwrite", False, "colour again what colorflax has coloured before"
 )
-_COMMA = re.compile(r",(?![^(]*\))")  # but not those of rgb(200, 168, 120)
 _ONE = {"checkpoint", "out", "reference", "report"}  # whose last would hide the first
 
 
@@ -70,7 +68,7 @@ def wish(**more: Any) -> Wish:
             raise UserError(f"--{name} is given more than once; give one")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
-    palette = [x.strip() for some in _PALETTE.value for x in _COMMA.split(some)]
+    palette = colours(",".join(_PALETTE.value).split(",")) if _PALETTE.value else ()
     lent = _REFERENCE.value is not None, bool(palette)
     if flags.FLAGS["likeness"].present and not any(lent):
         raise UserError("--likeness is that to a --reference or --palette; name one")
@@ -83,7 +81,7 @@ def wish(**more: Any) -> Wish:
         size=_SIZE.value,
         edges=_EDGES.value,
         reference=_REFERENCE.value,
-        palette=tuple(palette),
+        palette=palette,
         likeness=_LIKENESS.value,
         provenance=_PROVENANCE.value,
         **more,

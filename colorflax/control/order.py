@@ -52,6 +52,17 @@ def hint(text: str) -> Hint:
         ) from None
 
 
+def colours(pieces: Sequence[str]) -> tuple[str, ...]:
+    """A list that was cut at commas -> its colours, of which rgb(1, 2, 3) is one."""
+    whole: list[str] = []
+    for piece in map(str.strip, pieces):
+        if whole and whole[-1].count("(") > whole[-1].count(")"):
+            whole[-1] += f",{piece}"
+        else:
+            whole.append(piece)
+    return tuple(whole)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wish:
     """What is wanted of every photograph; see the flags of colorize.py."""

@@ -1,7 +1,8 @@
 """The page on which photographs are coloured; the only room that knows Gradio.
 
 It is for this machine alone, and asks nobody else for anything.
-Downwards: serving, gate, desk, sheet, sitting, pointing, style.
+Downwards: serving, gate, desk, ranges, answers, sheet, shelf, sitting, pointing,
+dropping, style.
 """
 
 import os

@@ -1,25 +1,29 @@
 """What happens when the page is touched."""
 
 import dataclasses
-import html
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from colorflax.control.order import Hint, Wish
+from colorflax.control.order import Hint, Wish, colours
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
 from colorflax.objectives import Classification
+from colorflax.page import ranges
+from colorflax.page.answers import begun, held, lent, line
 from colorflax.page.sheet import Sheet
+from colorflax.page.shelf import Shelf
 from colorflax.page.sitting import COLOURS, CONFIDENCE, Sitting, need_small
 from colorflax.workshop.studio import Studio
 
 _WORDS = {COLOURS: "expected"}
-_GONE = "This photograph is no longer open; drop it again."
+_GONE = (
+    "This photograph is no longer open: colorflax was started anew, or a great many "
+    "were opened since; drop it again"
+)
 
 
 class Desk:
@@ -31,6 +35,7 @@ class Desk:
 
     def __init__(self, studio: Studio, most_pixels: float):
         self._studio, self._most_pixels = studio, most_pixels
+        self._shelf = Shelf(studio, most_pixels)
         objective = studio.colorizer.objective
         self._bins = objective if isinstance(objective, Classification) else None
         saved, sha256 = studio.colorizer.saved, studio.settings()["checkpoint"]
@@ -40,48 +45,50 @@ class Desk:
 
     def _connect(self, on: Sheet) -> None:
         settings = [on.likeness, on.saturation, on.temperature, on.tau, on.samples]
-        given = [on.hints, on.lender, on.palette]
-        knobs = [on.sitting, on.which, *given, *settings, on.seed]
-        lent = [on.lender, on.palette, on.complaint, on.likeness]
-        both = [*lent, on.reference, on.preferred]
-        shown = [on.which, on.pair, on.canvas, on.strip]
-        held = [on.hints, on.points, on.back, on.clear]
-        begun = [on.sitting, on.seed, on.notice, on.save, *shown, *held]
+        wished = [on.hints, on.lender, on.palette, *settings, on.seed]
+        knobs = [on.photo, on.opened, on.which, *wished]
+        lender = [on.lender, on.palette, on.complaint, on.likeness, on.written]
+        both = [*lender, on.reference, on.preferred]
+        seen = [on.which, on.pair, on.canvas, on.strip]
+        points = [on.hints, on.points, on.back, on.clear]
+        fresh = [on.photo, on.opened, on.seed, on.notice, on.save, *seen, *points]
         # One at a time: what this needs is memory, and cores that are shared anyway.
         how: Any = {"concurrency_id": "network", "api_visibility": "private"}
         calm: Any = how | {"show_progress": "hidden"}
-        show: Any = {"fn": self._show, "inputs": knobs, "outputs": shown}
-        on.file.upload(self._open, on.file, begun, **how).then(**show, **how)
-        on.file.clear(lambda: _begun(None), None, begun, **how)
+        given: Any = {"inputs": knobs, "js": ranges.kept(knobs)}
+        show: Any = {"fn": self._show, "outputs": [*seen, on.notice]} | given
+        on.file.upload(self._open, on.file, fresh, **how).then(**show, **how)
+        on.file.clear(lambda: begun(), None, fresh, **how)
         on.reference.upload(self._lend, on.reference, both, **how).then(**show, **how)
-        on.reference.clear(lambda: _lent(), None, lent, **how).then(**show, **how)
+        on.reference.clear(lambda: lent(), None, lender, **how).then(**show, **how)
         for written in (on.preferred.submit, on.preferred.blur):
-            written(self._prefer, [on.preferred, on.palette], both, **calm).success(
+            written(self._prefer, [on.preferred, on.written], both, **calm).success(
                 **show, **calm
             )
         for knob in settings:
             knob.change(**show, trigger_mode="always_last", **calm)
         on.again.click(lambda n: n + 1, on.seed, on.seed, **calm).then(**show, **calm)
-        on.strip.select(self._choose, knobs, on.which, **calm).then(**show, **calm)
+        choose = on.strip.select(self._choose, outputs=on.which, **given, **calm)
+        choose.then(**show, **calm)
         for paint, button in on.paints.items():
             button.click(None, None, on.colour, js=f"() => '{paint}'")
         # Who clicks again before the picture has changed means that click as well.
-        each: Any = calm | {"outputs": held, "trigger_mode": "multiple"}
-        where = [on.sitting, on.hints, on.colour]
+        each: Any = calm | {"outputs": points, "trigger_mode": "multiple"}
+        where = [on.photo, on.hints, on.colour]
         on.canvas.select(self._point, where, **each).then(**show, **calm)
-        on.back.click(lambda hints: _held(hints[:-1]), on.hints, **each).then(
+        on.back.click(lambda hints: held(hints[:-1]), on.hints, **each).then(
             **show, **calm
         )
-        on.clear.click(lambda: _held(()), **each).then(**show, **calm)
-        on.save.click(self._save, knobs, on.link, **how).success(
+        on.clear.click(lambda: held(()), **each).then(**show, **calm)
+        on.save.click(self._save, outputs=on.link, **given, **how).success(
             None, js="() => document.querySelector('#link').click()"
         )
 
     def _open(self, file: str) -> list[Any]:
         try:
-            return _begun(Sitting(self._studio, Path(file), self._most_pixels))
+            return begun(file, self._shelf.take(Path(file)).about)
         except UserError as error:
-            return _begun(None, f"{error}.")
+            return begun(problem=f"{error}.")
 
     def _lend(self, file: str) -> list[Any]:
         kept = gr.skip(), ""  # what is dropped, not what is written
@@ -90,24 +97,36 @@ class Desk:
             self._studio.wishing(Wish(reference=file))
         except UserError as error:
             problem = f"{error}.".replace(shown(file), shown(Path(file).name))
-            return [*_lent(problem=problem), *kept]
-        return [*_lent(file), *kept]
+            return [*lent(problem=problem), *kept]
+        return [*lent(file), *kept]
 
-    def _prefer(self, written: str, before: tuple[str, ...]) -> list[Any]:
-        colours = tuple(filter(None, map(str.strip, written.split(","))))
-        if colours == before:  # somebody has only looked at the field
-            return [gr.skip()] * 6
+    def _prefer(self, written: str, before: str) -> list[Any]:
+        if written == before:  # somebody has only looked at the field
+            return [gr.skip()] * 7
         kept = None, gr.skip()
+        palette = tuple(filter(None, colours(written.split(","))))
         try:
-            self._studio.wishing(Wish(palette=colours))
+            self._studio.wishing(Wish(palette=palette))
         except UserError as error:
-            return [*_lent(problem=f"{error}."), *kept]
-        return [*_lent(palette=colours), *kept]
+            return [*lent(problem=f"{error}.", written=written), *kept]
+        return [*lent(palette=palette, written=written), *kept]
 
-    def _show(self, sitting: Sitting | None, which: str, *knobs: Any) -> Any:
-        if sitting is None:
-            return [gr.skip()] * 4
-        wish = self._wish(*knobs)
+    def _show(self, photo: str | None, opened: bool, which: str, *knobs: Any) -> Any:
+        if photo == "" or (photo is None and not opened):
+            return [gr.skip()] * 5
+        try:
+            sitting = self._taken(photo)
+            seen = self._seen(sitting, which, self._wish(*knobs))
+        except UserError as error:
+            return [*[gr.skip()] * 4, line(f"{error}.")]
+        return [*seen, line(sitting.about, "good")]
+
+    def _taken(self, photo: str | None) -> Sitting:
+        if photo is None or not os.path.exists(photo):
+            raise UserError(_GONE)
+        return self._shelf.take(Path(photo))
+
+    def _seen(self, sitting: Sitting, which: str, wish: Wish) -> list[Any]:
         names = sitting.names(wish)
         which = which if which in names else COLOURS  # there are fewer samples now
         strip = [
@@ -125,29 +144,36 @@ class Desk:
         ]  # fmt: skip
 
     def _choose(
-        self, event: gr.SelectData, sitting: Sitting | None, which: str, *knobs: Any
+        self,
+        event: gr.SelectData,
+        photo: str | None,
+        opened: bool,
+        which: str,
+        *knobs: Any,
     ) -> str:
-        names = sitting.names(self._wish(*knobs)) if sitting else [which]
+        try:
+            names = self._taken(photo).names(self._wish(*knobs))
+        except UserError:  # which is said when it is shown
+            return which
         return names[event.index] if event.index < len(names) else which
 
     def _point(
         self,
         event: gr.SelectData,
-        sitting: Sitting | None,
+        photo: str | None,
         hints: tuple[Hint, ...],
         colour: str,
     ) -> list[Any]:
-        if sitting is None:
-            return _held((), _GONE)
         try:
-            return _held((*hints, sitting.hint(event.index, colour)))
+            return held((*hints, self._taken(photo).hint(event.index, colour)))
         except UserError as error:
-            return _held(hints, f"{error}.")
+            return held(hints, f"{error}.")
 
-    def _save(self, sitting: Sitting | None, which: str, *knobs: Any) -> str:
-        if sitting is None:
-            raise gr.Error(_GONE)
-        name, content = sitting.file(which, self._wish(*knobs))
+    def _save(self, photo: str | None, opened: bool, which: str, *knobs: Any) -> str:
+        try:
+            name, content = self._taken(photo).file(which, self._wish(*knobs))
+        except UserError as error:
+            raise gr.Error(f"{error}.", print_exception=False) from None
         folder = Path(os.environ["GRADIO_TEMP_DIR"], "made")
         shutil.rmtree(folder, ignore_errors=True)  # Gradio has a copy of the last one
         folder.mkdir()
@@ -184,35 +210,3 @@ class Desk:
 
 def _unless(own: float, chosen: float) -> float | None:
     return None if chosen == own else float(chosen)
-
-
-def _begun(sitting: Sitting | None, problem: str = "") -> list[Any]:
-    """A new photograph, or none: what that makes of the page."""
-    line = _line(sitting.about, "good") if sitting else _line(problem)
-    save = gr.update(interactive=sitting is not None)
-    shown = [COLOURS, None, None, gr.update(value=[], visible=False)]
-    return [sitting, 0, line, save, *shown, *_held(())]
-
-
-def _lent(
-    file: str | None = None, palette: tuple[str, ...] = (), problem: str = ""
-) -> list[Any]:
-    """A reference, a palette, or none: what that makes of the page."""
-    some = bool(file or palette)
-    return [file, palette, _line(problem), gr.update(visible=some)]
-
-
-def _held(hints: Sequence[Hint], problem: str = "") -> list[Any]:
-    """So many colours are set by hand: what that makes of the page."""
-    line = "".join(
-        f'<span><i style="background: {hint.colour}"></i>{hint.x}, {hint.y}</span>'
-        for hint in hints
-    )
-    some = gr.update(interactive=bool(hints))
-    return [tuple(hints), line + _line(problem), some, some]
-
-
-def _line(words: str, mood: str = "bad") -> str:
-    """What is said of what somebody has done, or nothing."""
-    said = html.escape(words)
-    return f'<p class="{mood}" role="status">{said}</p>' if said else ""

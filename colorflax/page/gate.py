@@ -19,7 +19,7 @@ _HOSTS = ("127.0.0.1", "localhost")
 # addresses for others, records screens, documents itself and so on.
 _PLACES = re.compile(
     r"/|/(config|theme\.css|favicon\.ico|manifest\.json)|/(assets|static|svelte)/.+"
-    r"|/gradio_api/(upload|upload_progress|cancel|queue/join|queue/data|heartbeat/\w+)"
+    r"|/gradio_api/(upload|upload_progress|cancel|queue/join|queue/data)"
     r"|/gradio_api/app_id"  # whether a server that is back is the same
 )
 _FILE, _UPLOAD = "/gradio_api/file=", "/gradio_api/upload"

@@ -4,8 +4,6 @@ Copies and photographs have the same edges, and so a place on one is that share 
 way between them on the other.
 """
 
-import contextlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,11 +41,6 @@ def colour(text: str) -> str:
     Raises:
         UserError: it is none.
     """
-    if parts := re.fullmatch(r"rgba?\(([\d., ]+)\)", text):
-        numbers = parts[1].split(",")[:3]
-        with contextlib.suppress(ValueError):  # or it is left as it is, and refused
-            whole = (round(min(float(number), 255)) for number in numbers)
-            text = f"rgb({', '.join(map(str, whole))})"
     r, g, b = css.rgb(text)
     return f"#{r:02x}{g:02x}{b:02x}"
 

@@ -13,13 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from colorflax.errors import UserError
-from colorflax.page import style
+from colorflax.page import dropping, style
 from colorflax.page.desk import Desk
 from colorflax.page.gate import Gate
 from colorflax.workshop.studio import Studio
 
 _HOST = "127.0.0.1"
-_TABS = 4  # whose photographs are kept
+_TABS = 100  # whose choices are kept, which are small
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,10 @@ def _mounted(studio: Studio, limits: Limits) -> FastAPI:
         enable_monitoring=False,
         theme=style.theme(),
         css=style.CSS,
+        js=dropping.SCRIPT,
     )
     # Unless it believes this, Gradio reads any file that a request names.
     page.has_launched = True
+    # Every tab would hold a connection for ever, of the six that a browser has for all.
+    page.config["connect_heartbeat"] = False
     return app

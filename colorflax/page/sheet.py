@@ -16,7 +16,9 @@ class Sheet:
     """The components, under the names that `Desk` has for them.
 
     Attributes:
-        sitting, which, hints, seed: what the page remembers.
+        photo, which, hints, seed: what the server remembers of the page. There is no
+            photograph if that is empty, and nothing remembered if it is None.
+        opened: what the browser remembers: whether a photograph is shown.
         pair: before and after.
         canvas: what colours are set on; `colour` is the chosen one, `paints` are
             others by their buttons, `points` those that are set, of which `back`
@@ -24,8 +26,9 @@ class Sheet:
         strip: all that can be chosen.
         file: where photographs are dropped; `notice` says what of them.
         reference: where one with colours to lend is dropped; `lender` is that file, if
-            it can. `preferred`: where colours are written; `palette` is these.
-            `complaint` says why they cannot be lent, `likeness` how much they are.
+            it can. `preferred`: where colours are written; `written` is what was read
+            there last, `palette` the colours that it names. `complaint` says why they
+            cannot be lent, `likeness` how much they are.
         saturation, temperature, tau, samples, again: the settings.
         save, link: what is clicked to download, and what then does so.
     """
@@ -37,9 +40,11 @@ class Sheet:
             bins: what the head means, where it is a distribution.
             about: the last line.
         """
-        self.sitting, self.which = gr.State(None), gr.State(COLOURS)
+        self.photo, self.which = gr.State(None), gr.State(COLOURS)
+        self.opened = gr.Checkbox(False, visible="hidden", elem_id="opened")
         self.hints, self.seed = gr.State(()), gr.State(0)
         self.lender, self.palette = gr.State(None), gr.State(())
+        self.written = gr.State("")
         gr.HTML(
             "<h1>colorflax</h1><p>Drop a black-and-white photograph. "
             "It does not leave this machine.</p>",
@@ -107,7 +112,7 @@ class Sheet:
     def _settings(self, bins: Classification | None) -> None:
         known = bins is not None
         self.reference = gr.File(
-            label="Borrow colours from", height=120, visible=known,
+            label="Borrow colours from", height=150, visible=known,
             elem_id="reference",
         )  # fmt: skip
         self.preferred = gr.Textbox(

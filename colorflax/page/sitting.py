@@ -21,7 +21,7 @@ from colorflax.objectives import Classification
 from colorflax.page import pointing
 from colorflax.painting.prediction import Prediction
 from colorflax.picture import Picture, read
-from colorflax.workshop import album
+from colorflax.workshop import account, album
 from colorflax.workshop.studio import Studio
 
 COLOURS, CONFIDENCE = "colours", "confidence"
@@ -57,7 +57,7 @@ class Sitting:
     """One photograph before a network.
 
     Attributes:
-        about: a line about the photograph.
+        about: a line about the photograph, and what of it will be lost.
         before: the photograph itself, small.
     """
 
@@ -80,7 +80,10 @@ class Sitting:
         self.before: Shown = self._small.source.pixels
         w, h = picture.size
         bits = 8 * picture.pixels.dtype.itemsize
-        self.about = f"{w} x {h} px, {bits} bits, {_KINDS[picture.kind()]}"
+        kind = picture.kind()
+        notes = account.notes(kind, picture, album.becomes(self._name, None))
+        known = [f"{w} x {h} px", f"{bits} bits", *_KINDS[kind], *notes]
+        self.about = ", ".join(known)
 
     def show(self, which: str, wish: Wish) -> Shown:
         """What the file of that name would look like, small."""
@@ -144,9 +147,9 @@ class Sitting:
 
 
 _KINDS = {
-    "grey": "grey",
-    "toned": "toned, taken as grey",
-    "coloured": "has colours, which are replaced",
+    "grey": ["grey"],
+    "toned": ["toned, taken as grey"],
+    "coloured": [],  # which is noted, as the command does
 }
 
 

@@ -13,6 +13,8 @@ CSS = """
 #head h1 {margin: 0; font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em}
 #head p, #notice .good, #foot {opacity: .65}
 #foot {font-size: .8rem; overflow-wrap: anywhere}
+input[type=range]:focus-visible {outline: 2px solid var(--color-accent);
+  outline-offset: 4px}
 .bad {color: var(--error-text-color); font-weight: 600}
 #canvas img {cursor: crosshair}
 #palette {gap: .5rem}

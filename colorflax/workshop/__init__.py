@@ -1,4 +1,4 @@
 """Photographs or films in, files out: what colorize and video do after their flags.
 
-Downwards: errand, cinema, batch, account, studio, album, shelf, named, ledger.
+Downwards: errand, cinema, batch, account, studio, album, programme, named, ledger.
 """

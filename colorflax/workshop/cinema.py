@@ -25,7 +25,7 @@ from colorflax.painting import steady
 from colorflax.picture import Picture
 from colorflax.workshop import account
 from colorflax.workshop.ledger import stamp
-from colorflax.workshop.shelf import Plan
+from colorflax.workshop.programme import Plan
 from colorflax.workshop.studio import Studio, hire
 
 _PIECE = 128  # frames: what a process that is killed may lose
