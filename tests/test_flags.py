@@ -57,7 +57,7 @@ def test_palettes_are_joined(bins: Path, tmp_path: Path) -> None:
     done = commands.run("colorflax.colorize", *words, env=ENV)
     assert done.returncode == 0, done.stderr
     said = read(tmp_path / "out" / "a.png").metadata.text["Comment"]
-    assert "palette=rgb(200, 168, 120),steelblue,olive" in said
+    assert "palette=rgb(200,168,120),steelblue,olive" in said
 
 
 def test_edges_are_true_or_false() -> None:
