@@ -1,7 +1,7 @@
 """Colour photographs: python -m colorflax.colorize PHOTO-OR-FOLDER...
 
-Reads JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 and PPM. - reads a picture from
-standard input and writes it to standard output.
+Reads JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PPM and, where pillow-heif is
+installed, HEIC. - reads a picture from standard input and writes it to standard output.
 """
 
 from collections.abc import Sequence

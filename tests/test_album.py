@@ -36,13 +36,13 @@ def test_links_to_folders_are_folders(tmp_path: Path) -> None:
 
 def test_what_is_passed_over_has_its_kind(tmp_path: Path) -> None:
     """In a folder; the same files are tried where they are named."""
-    for name in ("a.png", "b.heic", "c", "out/b.png", "out/d.png", ".e.png"):
+    for name in ("a.png", "b.dng", "c", "out/b.png", "out/d.png", ".e.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     out = tmp_path / "out"
     jobs = album.plan([str(tmp_path)], out, None, Ledger(out))
     assert [(j.source.relative_to(tmp_path).as_posix(), j.skipped) for j in jobs] == [
-        ("a.png", None), ("b.heic", "other"), ("c", "other"),
+        ("a.png", None), ("b.dng", "other"), ("c", "other"),
         ("out/b.png", "output"), ("out/d.png", "output"),
     ]  # fmt: skip
     assert [j.target for j in jobs] == [out / "a.png", None, None, None, None]

@@ -70,11 +70,11 @@ def test_bad_files_are_named_and_the_others_done(tmp_path: Path) -> None:
 def test_what_it_makes_is_no_source(tmp_path: Path) -> None:
     """Nor is what is not named like a photograph, of which a line is said."""
     folder = jobs.folder(tmp_path / "in", 2)
-    (folder / "a.heic").touch()
+    (folder / "a.dng").touch()
     for _ in range(2):
         code, _, errors = jobs.finish(folder, out=folder / "packed")
         assert (code, len(Records(folder / "packed"))) == (0, 2)
-        others = "1 passed over, not named like photographs (.heic)"
+        others = "1 passed over, not named like photographs (.dng)"
         assert f"{folder}: {others}" in errors
     code, _, errors = jobs.finish(folder, out=folder)
     assert (code, len(errors)) == (1, 1)

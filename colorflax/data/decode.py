@@ -30,9 +30,9 @@ def decode(
     animation counts. Broken metadata is passed over; broken pixels are not.
 
     Args:
-        picture: JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 or PPM, a file
-            whatever its name or what is in one, of at most 179 megapixels (Pillow's
-            limit, twice `Image.MAX_IMAGE_PIXELS`).
+        picture: JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PPM or, where
+            pillow-heif is installed, HEIC; a file whatever its name or what is in one,
+            of at most 179 megapixels (Pillow's limit, twice `Image.MAX_IMAGE_PIXELS`).
         at_least: px; a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, as
             long as its short side stays this long. Of twice what is needed, hardly a
             pixel changes; of no more, what is finest comes out sharper than resized.
@@ -42,7 +42,7 @@ def decode(
         UserError: names the file and says what is wrong with it, in one line.
     """
     with opened(picture, name) as image:
-        if at_least is not None:
+        if at_least is not None and image.format != "HEIF":  # whose thumbnail it takes
             scale = at_least / min(image.size)
             w, h = (round(side * scale) for side in image.size)
             image.draft(None, (w, h))

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,35 @@ from colorflax.errors import UserError
 # Others that Pillow knows run programs (EPS), or hold fonts, films and thumbnails.
 _FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "JPEG2000", "PPM"]
 _FORMATS += ["AVIF"] if features.check("avif") else []
-_FILM = "a film, not a photograph; python -m colorflax.video colours it"
+HEIF = find_spec("pillow_heif") is not None
+"""Whether HEIC is read. The package is an extra: libraries in it are under the GPL."""
+
+_INSTEAD = "save it as TIFF, PNG or JPEG first"
+_HEIC = rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)"
 # What is asked of us and is none of these, by how it begins.
 _OTHERS = (
-    (rb".{4}ftyp(heic|heix|hevc|mif1|msf1)", "HEIC, which is not read"),
-    (rb".{4}ftypavi[fs]", "a damaged picture, or AVIF without a Pillow that reads it"),
-    (rb".{4}ftyp(crx )|II\*\0.{4}CR|FUJIFILM|IIU\0|IIRO", "a camera's raw file"),
-    (rb".{4}(ftyp|moov)|\x1a\x45\xdf\xa3|RIFF.{4}AVI |0&\xb2u|\0\0\1\xba", _FILM),
-    (rb"%PDF", "a PDF, not a photograph"),
-    (rb"8BPS", "a Photoshop file, which is not read"),
+    (
+        _HEIC,
+        "a damaged HEIC"
+        if HEIF
+        else f"HEIC; install pillow-heif to have it read, or {_INSTEAD}",
+    ),
+    (
+        rb".{4}ftypavi[fs]",
+        f"a damaged picture, or AVIF without a Pillow that reads it; {_INSTEAD}",
+    ),
+    (
+        rb".{4}ftyp(crx )|II\*\0.{4}CR|FUJIFILM|IIU\0|IIRO",
+        f"a camera's raw file; {_INSTEAD}",
+    ),
+    (
+        rb".{4}(ftyp|moov)|\x1a\x45\xdf\xa3|RIFF.{4}AVI |0&\xb2u|\0\0\1\xba",
+        "a film, not a photograph; python -m colorflax.video colours it",
+    ),
+    (rb"%PDF", f"a PDF, not a photograph; {_INSTEAD}"),
+    (rb"8BPS", f"a Photoshop file, which is not read; {_INSTEAD}"),
 )
 _BEGIN_OF_TIFF = re.compile(rb"II[*+]\0|MM\0[*+]")
-_INSTEAD = "save it as TIFF, PNG or JPEG first"
 # Tags of a TIFF.
 _KIND_OF_PAGE, _SUB_PAGES = 254, 330
 _BITS, _COMPRESSION = 258, 259
@@ -84,11 +102,13 @@ def of_pillow(picture: Path | bytes) -> ImageFile.ImageFile:
 
 
 def _identified(picture: Path | bytes) -> ImageFile.ImageFile:
+    file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     try:
-        file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
         image = Image.open(file, formats=_FORMATS)
     except Image.UnidentifiedImageError:
         begin = _begin(picture)
+        if HEIF and re.match(_HEIC, begin, re.DOTALL):
+            return _heic(file)
         if not _BEGIN_OF_TIFF.match(begin) or _other(begin):
             raise
     else:
@@ -96,6 +116,13 @@ def _identified(picture: Path | bytes) -> ImageFile.ImageFile:
             return image
         image.close()
     return Image.open(scans.rewritten(picture), formats=["TIFF"])
+
+
+def _heic(file: Path | io.BytesIO) -> ImageFile.ImageFile:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return Image.open(file, formats=["HEIF"])
 
 
 def _in_odd_planes(image: ImageFile.ImageFile) -> bool:
@@ -142,7 +169,7 @@ def _begin(picture: Path | bytes) -> bytes:
 def _other(begin: bytes) -> str | None:
     for pattern, what in _OTHERS:
         if re.match(pattern, begin, re.DOTALL):
-            return what if what == _FILM else f"{what}; {_INSTEAD}"
+            return what
     return None
 
 

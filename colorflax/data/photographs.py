@@ -13,17 +13,18 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from colorflax.data import index
+from colorflax.data import index, opening
 from colorflax.data.decode import decode
 from colorflax.disk import files
 from colorflax.errors import UserError
 
 _log = logging.getLogger(__name__)
 
+_HEIC = (".heic", ".heics", ".heif", ".heifs", ".hif")
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .avif .avifs .tif .tiff "  # noqa: SIM905
     ".bmp .dib .gif .jp2 .j2k .j2c .jpc .jpf .jpx .ppm .pgm .pbm .pnm".split()
-)
+) | frozenset(_HEIC if opening.HEIF else ())
 _BUILTIN = (
     "astronaut.png",
     "chelsea.png",
@@ -166,7 +167,10 @@ def passed_over(others: Iterable[Path], what: str = "photographs") -> str:
     if not kinds:
         return ""
     which = files.shown(", ".join(sorted(set(kinds))))
-    return f"{len(kinds)} passed over, not named like {what} ({which})"
+    said = f"{len(kinds)} passed over, not named like {what} ({which})"
+    if what == "photographs" and not set(_HEIC).isdisjoint(kinds):
+        said += "; install pillow-heif to have HEIC read"
+    return said
 
 
 def all_files(root: Path, unread: list[OSError] | None = None) -> list[Path]:

@@ -73,7 +73,9 @@ def _pages(again: Callable[[], ImageFile.ImageFile]) -> int:
 
 
 def _told(image: Image.Image) -> int:
-    """How a TIFF lies; Pillow turns it while it reads, and forgets."""
+    """How a picture lies that is turned while it is read, and then says no more."""
+    if image.format == "HEIF":
+        return int(image.info.get("original_orientation") or 1)
     return orientation(image) if image.format == "TIFF" else 1
 
 
