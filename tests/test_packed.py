@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,12 @@ def test_records_without_embeddings(tmp_path: Path, keras_home: Path) -> None:
 def test_records_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nowhere: no finished records here"):
         library.find(settings_for(f"records:{tmp_path}/nowhere"))
+
+
+def test_records_that_are_made_anew_are_read_anew(tmp_path: Path) -> None:
+    """In one process, such as a notebook's, and under the same name."""
+    for count in (3, 5):
+        shutil.rmtree(tmp_path / "r", ignore_errors=True)
+        source = write_records(tmp_path / "r", pictures(count), BACKBONE)
+        sides = library.find(settings_for(source))
+        assert len([photo.read() for photo in sides.training]) == count

@@ -10,19 +10,25 @@ from typing import Any
 import numpy as np
 
 from colorflax.data.photographs import Content, Photograph, Photographs, digests
-from colorflax.data.records import Records
+from colorflax.data.records import ABOUT, Records
 from colorflax.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """A folder of records; each process opens it once."""
+    """A folder of records as it was found; each process opens it once."""
 
     folder: Path
+    stamp: tuple[int, int]  # size and time of what is written last
+
+    @property
+    def records(self) -> Records:
+        """What is in it."""
+        return _opened(self.folder, self.stamp)
 
     def read(self, row: int) -> Content:
         """The picture file in record number `row`, and its embedding if it has one."""
-        record = _records(self.folder)[row]
+        record = self.records[row]
         vector = record.embedding
         return Content(
             picture=record.image,
@@ -33,11 +39,16 @@ class Packed:
 
 def find(folder: Path) -> Photographs:
     """All records of a folder, ordered by content."""
-    records = _records(folder)
-    if not len(records):
+    try:
+        last = (folder / ABOUT).stat()
+        stamp = last.st_size, last.st_mtime_ns
+    except OSError:
+        stamp = 0, 0  # and opening it says what is wrong
+    packed = Packed(folder, stamp)
+    if not len(packed.records):
         raise UserError(f"{folder}: no photograph in these records")
-    hashes = digests(records.sha256)
-    return Photographs(Packed(folder), np.arange(len(hashes)), hashes).by_content()
+    hashes = digests(packed.records.sha256)
+    return Photographs(packed, np.arange(len(hashes)), hashes).by_content()
 
 
 def backbone(photos: Photographs) -> dict[str, str] | None:
@@ -47,7 +58,7 @@ def backbone(photos: Photographs) -> dict[str, str] | None:
     """
     if not isinstance(photos.source, Packed):
         return None
-    made: dict[str, Any] | None = _records(photos.source.folder).about["backbone"]
+    made: dict[str, Any] | None = photos.source.records.about["backbone"]
     if made is None:
         return None
     return {key: str(made[key]) for key in ("name", "weights", "fingerprint")}
@@ -60,11 +71,12 @@ def identity(photo: Photograph) -> str:
     """
     if not isinstance(photo.source, Packed):
         return photo.sha256
-    settings = _records(photo.source.folder).about.get("settings")
+    settings = photo.source.records.about.get("settings")
     made = f"{photo.sha256} {json.dumps(settings, sort_keys=True)}"
     return hashlib.sha256(made.encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=4)
-def _records(folder: Path) -> Records:
+def _opened(folder: Path, stamp: tuple[int, int]) -> Records:
+    del stamp  # another one is another set of records
     return Records(folder)
