@@ -189,3 +189,15 @@ def test_what_is_not_read_says_what_it_is(tmp_path: Path) -> None:
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match=r"a\.tif: (a damaged picture|not a pict)"):
             read(path)
+
+
+def test_more_pixels_than_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before they are: a small file may claim any number."""
+    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(np.float64), photometric=None)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 26)
+    with pytest.raises(UserError, match=r"a\.tif: claims to be larger than the 0 mega"):
+        read(tmp_path / "a.tif")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 27)
+    assert read(tmp_path / "a.tif").size == (9, 6)

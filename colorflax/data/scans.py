@@ -38,7 +38,8 @@ def rewritten(picture: Path | bytes) -> io.BytesIO:
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     with tifffile.TiffFile(file) as opened:
         page = opened.pages.first.aspage()
-        if page.size > 4 * 2 * (Image.MAX_IMAGE_PIXELS or np.inf):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or np.inf)
+        if page.imagewidth * page.imagelength > most:
             raise Image.DecompressionBombError
         kind = str(getattr(page.photometric, "name", page.photometric))
         if kind not in ("MINISWHITE", "MINISBLACK", "RGB") or page.dtype is None:
