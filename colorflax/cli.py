@@ -163,7 +163,8 @@ def _need_no_empty_flag() -> None:
     A variable of the shell may have been empty. Settings of a config may be.
     """
     for name, value in flags.FLAGS.flag_values_dict().items():
-        if value == "" and flags.FLAGS[name].present and not name.startswith("config."):
+        given = flags.FLAGS[name].present and not name.startswith("config.")
+        if given and value in ("", [""]):
             raise UserError(f"--{name}= is empty; give it a value, or leave it out")
 
 

@@ -75,3 +75,17 @@ def test_a_folder_that_may_not_be_read(
     assert not failed.skipped
     with pytest.raises(UserError, match=r"locked: cannot be looked into"):
         photographs.folder(tmp_path)
+
+
+def test_a_pattern_means_folders_too(tmp_path: Path) -> None:
+    for name in ("a.png", "b/c.png", "b/d/e.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    out = tmp_path / "out"
+    jobs = album.plan([str(tmp_path / "in" / "*")], out, None, Ledger(out))
+    assert {job.target for job in jobs} == {
+        out / "a.png", out / "c.png", out / "d" / "e.png"
+    }  # fmt: skip
+    [job] = album.plan([str(tmp_path / "in" / "b")], tmp_path, None, Ledger(tmp_path))
+    assert job.target is None
+    assert job.problem == "lies in --out, where outputs are; name another --out"

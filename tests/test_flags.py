@@ -28,6 +28,7 @@ def bins(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("colorize --out= x.jpg", "--out= is empty; give it a value, or leave it out"),
         ("main --config=configs/simple.py --workdir=", "--workdir= is empty; give it"),
         ("main --config= --workdir=x", "name a config, for example"),
+        ("colorize --palette= x.jpg", "--palette= is empty; give it"),
         ("published --out=x --weights=", "--weights= is empty; give it"),
         ("colorize --out=a --out=b x.jpg", "--out is given more than once; give one"),
         ("video --out=a --out=b x.mp4", "--out is given more than once; give one"),

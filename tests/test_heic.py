@@ -62,20 +62,23 @@ def test_in_folders(tmp_path: Path) -> None:
         decode(tmp_path / "b.HEIF")
 
 
-def test_where_it_is_not_installed(tmp_path: Path) -> None:
+def test_where_it_is_installed_and_where_not(tmp_path: Path) -> None:
     PHOTO.save(tmp_path / "a.heic")
+    hidden = "import sys; sys.modules['pillow_heif'] = None\n"
     code = (
-        "import runpy, sys\n"
-        "sys.modules['pillow_heif'] = None\n"
+        "import runpy\n"
         "runpy.run_module('colorflax.colorize', run_name='__main__', alter_sys=True)\n"
     )
-    for what, said in {
-        tmp_path / "a.heic": "a.heic: HEIC; install pillow-heif to have it read, or",
-        tmp_path: "1 passed over, not named like photographs (.heic); install pillow",
-    }.items():
+    for before, what, said in [
+        (hidden, "a.heic", "a.heic: HEIC; install pillow-heif to have it read, or"),
+        (hidden, ".", "1 passed over, not named like photographs (.heic); install"),
+        ("", "a.heic", "has colours, which are replaced"),
+    ]:
+        out = f"--out={tmp_path / 'out'}"
         done = subprocess.run(
-            [sys.executable, "-c", code, f"--out={tmp_path / 'out'}", what],
+            [sys.executable, "-c", before + code, out, tmp_path / what],
             cwd=commands.ROOT, env=compiling.devices(1), capture_output=True, text=True,
         )  # fmt: skip
-        assert done.returncode == 1
+        assert done.returncode == bool(before), done.stderr
         assert said in done.stderr
+    assert read(tmp_path / "out" / "a.png").size == PHOTO.size

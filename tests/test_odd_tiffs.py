@@ -2,18 +2,23 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
+from colorflax.data import scans
 from colorflax.data.decode import decode
+from colorflax.data.opening import opened, size
 from colorflax.errors import UserError
-from colorflax.picture import read, take
+from colorflax.picture import profile, read, take
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 2**16, (6, 9), np.uint16)
+RGB = RNG.integers(0, 2**16, (6, 9, 3), np.uint16)
+ALPHA = np.full((6, 9, 1), 40000, np.uint16)
 
 
 def _eight(grey: np.ndarray) -> np.ndarray:
@@ -68,14 +73,55 @@ def test_twelve_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", "<>")
-def test_planes_of_sixteen_bits(order: str, tmp_path: Path) -> None:
-    rgb = RNG.integers(0, 2**16, (3, 6, 9), np.uint16)
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("alpha", [None, "unassalpha", "assocalpha"])
+def test_planes_of_sixteen_bits(
+    alpha: str | None, compression: str | None, order: str, tmp_path: Path
+) -> None:
+    share = ALPHA / 65535 if alpha == "assocalpha" else 1
+    stored = np.round(RGB * share).astype(np.uint16)
+    planes = np.concatenate([stored, ALPHA], axis=-1) if alpha else stored
     path = tmp_path / "a.tif"
     tifffile.imwrite(
-        path, rgb, photometric="rgb", planarconfig="separate", byteorder=order
+        path, np.moveaxis(planes, -1, 0), photometric="rgb", planarconfig="separate",
+        extrasamples=[alpha] if alpha else None, byteorder=order,
+        compression=compression,
+    )  # fmt: skip
+    found = read(path)
+    np.testing.assert_allclose(
+        found.pixels, RGB, atol=1 if alpha == "assocalpha" else 0
     )
-    np.testing.assert_array_equal(np.moveaxis(read(path).pixels, -1, 0), rgb)
-    assert np.abs(np.moveaxis(np.asarray(decode(path)), -1, 0) - rgb / 257).max() <= 1
+    on_white = 255 - (255 - RGB / 257) * (ALPHA / 65535 if alpha else 1)
+    np.testing.assert_allclose(np.asarray(decode(path)), on_white, atol=2.5)
+
+
+def test_planes_of_cmyk(tmp_path: Path) -> None:
+    cmyk = np.concatenate([RGB, ALPHA], axis=-1)
+    for name, kind in (("a.tif", "contig"), ("b.tif", "separate")):
+        stored = cmyk if kind == "contig" else np.moveaxis(cmyk, -1, 0)
+        tifffile.imwrite(
+            tmp_path / name, stored, photometric="separated", planarconfig=kind
+        )
+    one, other = (read(tmp_path / name).pixels for name in ("a.tif", "b.tif"))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_planes_of_eight_bits_with_alpha(
+    colours: int, kind: str, tmp_path: Path
+) -> None:
+    eight = _eight(RGB[..., :colours])
+    share = 128 / 255 if kind == "assocalpha" else 1
+    planes = [*np.moveaxis(np.round(eight * share), -1, 0), np.full((6, 9), 128)]
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.stack(planes).astype(np.uint8), extrasamples=[kind],
+        photometric="rgb" if colours == 3 else "minisblack", planarconfig="separate",
+    )  # fmt: skip
+    found = read(tmp_path / "a.tif")
+    assert found.pixels.dtype == np.uint8
+    np.testing.assert_allclose(found.pixels, eight + 0 * found.pixels, atol=1)
+    np.testing.assert_array_equal(found.alpha, 128)
 
 
 @pytest.mark.parametrize("white", [65535, 2**32 - 1])
@@ -93,8 +139,6 @@ def test_whole_numbers_in_memory() -> None:
     np.testing.assert_array_equal(take(sixteen).pixels, GREY)
 
 
-RGB = RNG.integers(0, 2**16, (6, 9, 3), np.uint16)
-ALPHA = np.full((6, 9, 1), 40000, np.uint16)
 EXTRA = {0: "unspecified", 1: "assocalpha", 2: "unassalpha"}
 
 
@@ -119,8 +163,9 @@ def test_channels_beyond_colour(
         np.testing.assert_array_equal(found.alpha, ALPHA[..., 0])
     else:
         assert found.alpha is None
-    image = decode(tmp_path / "a.tif")
-    assert image.size == (9, 6)
+    share = ALPHA / 65535 if kinds[0] else 1
+    on_white = 255 - (255 - RGB / 257) * share
+    np.testing.assert_allclose(decode(tmp_path / "a.tif"), on_white, atol=2.5)
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
@@ -176,6 +221,94 @@ def test_planes_beyond_colour(tmp_path: Path) -> None:
         extrasamples=["unspecified"],
     )  # fmt: skip
     np.testing.assert_array_equal(read(tmp_path / "a.tif").pixels, RGB)
+
+
+def _float(path: Path, *pages: np.ndarray, **more: Any) -> Path:
+    with tifffile.TiffWriter(path) as file:
+        for page in pages or [RGB / 65535]:
+            kind = "rgb" if page.ndim == 3 else "minisblack"
+            file.write(page, photometric=kind, metadata=None, **more)
+            more = {}
+    return path
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e10, 1e300])
+@pytest.mark.parametrize("shape", [(6, 9), (6, 9, 3)])
+def test_a_pixel_that_is_no_light(
+    shape: tuple[int, ...], value: float, tmp_path: Path
+) -> None:
+    """Does not make the others black."""
+    values = RGB[..., : len(shape)].reshape(-1)[: np.prod(shape)].reshape(shape) / 65535
+    values.reshape(-1)[0] = value
+    dtype = np.float64 if abs(value) > 1e30 or len(shape) == 3 else np.float32
+    found = read(_float(tmp_path / "a.tif", values.astype(dtype))).pixels.reshape(-1)
+    expected = np.round(65535 * values.reshape(-1)[1:])
+    np.testing.assert_allclose(found[1:], expected, atol=1)
+    assert found[0] == (65535 if value > 0 else 0)
+
+
+def test_what_was_said_of_it_is_kept(tmp_path: Path) -> None:
+    """Whatever it is: texts in UTF-8, XMP as a text, a profile, the place, the turn."""
+    texts = {269: "Inventory 12/3", 33432: "\u00a9 M\u00fcller 1923"}
+    tags = [(code, "s", 0, text.encode(), True) for code, text in texts.items()]
+    tags += [(700, "s", 0, "<x:xmpmeta/>", True), (274, "H", 1, 6, True)]
+    path = _float(
+        tmp_path / "a.tif", extratags=tags, resolution=(300, 300), resolutionunit=2,
+        iccprofile=profile.srgb(),
+    )  # fmt: skip
+    found = read(path)
+    np.testing.assert_allclose(found.pixels, np.rot90(RGB, -1), atol=1)
+    assert found.metadata.xmp == b"<x:xmpmeta/>"
+    assert found.metadata.dpi == pytest.approx((300, 300))
+    exif = Image.Exif()
+    exif.load(found.metadata.exif)
+    assert exif[269] == texts[269]
+    assert exif[33432].encode("latin-1").decode() == texts[33432]
+
+
+def test_the_profile_counts(tmp_path: Path) -> None:
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    other = _float(tmp_path / "a.tif", iccprofile=icc)
+    plain = _float(tmp_path / "b.tif")
+    with opened(other) as image:
+        assert image.info["icc_profile"] == icc
+    np.testing.assert_array_equal(read(plain).pixels, RGB)
+
+
+@pytest.mark.parametrize("second", [RGB / 65535, RGB])
+@pytest.mark.parametrize("first", [RGB / 65535, RGB, _eight(RGB)])
+def test_a_preview_is_not_the_photograph(
+    first: np.ndarray, second: np.ndarray, tmp_path: Path
+) -> None:
+    path = _float(tmp_path / "a.tif", first[:3, :4], second, subfiletype=1)
+    with pytest.raises(UserError, match=r"a\.tif: begins with a small preview"):
+        read(path)
+
+
+def test_pages_are_counted(tmp_path: Path) -> None:
+    pages = [RGB / 65535] * 3
+    assert read(_float(tmp_path / "a.tif", *pages)).pages == 3
+
+
+def test_how_large_it_is_is_known_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "rewritten", None)
+    assert size(_float(tmp_path / "a.tif")) == (9, 6)
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_what_is_cut_off_is_damaged(compression: str | None, tmp_path: Path) -> None:
+    path = _float(tmp_path / "a.tif", compression=compression)
+    with tifffile.TiffFile(path) as file:
+        first, counts = file.pages.first.dataoffsets[0], file.pages.first.tags[279]
+    content = path.read_bytes()
+    for length in range(first + 1, first + 300, 50):
+        with pytest.raises(UserError, match="a picture: a damaged picture"):
+            read(content[:length])
+    at = counts.valueoffset
+    with pytest.raises(UserError, match="a part of its pixels is missing"):
+        read(content[:at] + bytes(4) + content[at + 4 :])
 
 
 def test_what_is_not_read_says_what_it_is(tmp_path: Path) -> None:

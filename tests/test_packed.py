@@ -95,3 +95,16 @@ def test_records_that_are_made_anew_are_read_anew(tmp_path: Path) -> None:
         source = write_records(tmp_path / "r", pictures(count), BACKBONE)
         sides = library.find(settings_for(source))
         assert len([photo.read() for photo in sides.training]) == count
+
+
+def test_a_process_that_comes_later_reads_the_same(tmp_path: Path) -> None:
+    """A worker, which opens them for itself; or it says why it cannot."""
+    write_records(tmp_path / "r", pictures(3), BACKBONE)
+    photos = packed.find(tmp_path / "r")
+    packed._opened.cache_clear()  # as in another process
+    assert [photo.read().picture for photo in photos]
+    shutil.rmtree(tmp_path / "r")
+    write_records(tmp_path / "r", pictures(5), BACKBONE)
+    packed._opened.cache_clear()
+    with pytest.raises(UserError, match="r: these records were made anew since"):
+        photos[0].read()

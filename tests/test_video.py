@@ -1,5 +1,6 @@
 """Films by the command: coloured, steady, whole, and gone on with after any end."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from skimage import color as oracle
 
 from colorflax import footage
 from colorflax.control.order import Wish
-from colorflax.errors import Stopped, UserError
+from colorflax.errors import FullError, Stopped, UserError
 from colorflax.painting.prediction import Prediction
 from colorflax.picture.pixels import Pixels
 from colorflax.workshop import cinema
@@ -225,6 +226,25 @@ def test_what_comes_while_a_film_is_coloured_stays(
     with pytest.raises(UserError, match=r"film\.mp4: is not written over; move it"):
         _coloured(film, studio, tmp_path)
     assert (tmp_path / "film.mp4").read_bytes() == b"of somebody else"
+
+
+def test_a_full_disk_is_said_of_what_is_written(
+    run: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And tried once; what was done is gone on with."""
+    monkeypatch.setattr(cinema, "_PIECE", 3)
+    studio = hire(str(run), Wish())
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(studio, "painted", Painter(studio, 6, full))
+    with pytest.raises(FullError, match=r"out/film\.mp4: the disk is full; when that"):
+        _coloured(film, studio, tmp_path / "out")
+    rest = Painter(hire(str(run), Wish()))
+    monkeypatch.setattr(studio, "painted", rest)
+    _coloured(film, studio, tmp_path / "out")
+    assert len(rest.pictures) <= 10 - 3
 
 
 def test_films_of_others_are_not_written_over(

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import runs
 
+from colorflax.workshop import programme
+
 ENV = compiling.devices(1)
 
 
@@ -62,6 +64,23 @@ def test_folders_and_patterns(run: Path, film: Path, tmp_path: Path) -> None:
     assert sorted(x.name for x in out.rglob("*") if x.is_file()) == [
         "one.mp4", "two.mkv",
     ]  # fmt: skip
+
+
+def test_each_film_once(tmp_path: Path) -> None:
+    """By whichever name, and where case does not count in the names of files."""
+    (tmp_path / "a").mkdir()
+    for name in ("a/one.avi", "TWO.avi", "two.mkv"):
+        (tmp_path / name).touch()
+    (tmp_path / "three.avi").symlink_to(tmp_path / "a" / "one.avi")
+    out = tmp_path / "out"
+    names = [str(tmp_path), str(tmp_path / "a" / "one.avi")]
+    found = programme.plan(names, out, None)
+    assert found.films == {
+        out / "TWO.mkv": tmp_path / "TWO.avi",
+        out / "a" / "one.mkv": tmp_path / "a" / "one.avi",
+    }
+    [problem] = found.problems
+    assert f"{tmp_path / 'two.mkv'} would become the same file as" in problem
 
 
 def test_a_folder_without_films(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def colours(pieces: Sequence[str]) -> tuple[str, ...]:
             whole[-1] += f",{piece}"
         else:
             whole.append(piece)
-    return tuple(whole)
+    return tuple(filter(None, whole))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

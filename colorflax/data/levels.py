@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8, UInt16
+from jaxtyping import UInt8, UInt16
 from PIL import Image
 
 # Tags of a TIFF.
 _BITS, _PHOTOMETRIC, _NUMBERS = 258, 262, 339
+_STRIP = 1 << 22  # numbers at a time
+_SEEN = 4_000_000  # of which white is told
+_FEW = 10_000  # one of so many may be anything
+WHITES_OF_FLOATS = (1, 255, 65535)
+WHITES_OF_LONGS = (65535, 2**32 - 1)
 
 
 def to_16_bit(image: Image.Image) -> UInt16[np.ndarray, "h w"]:
@@ -37,17 +42,32 @@ def _whites(image: Image.Image) -> Sequence[int]:
     return (65535,) if image.format else (255, 65535)
 
 
-WHITES_OF_FLOATS = (1, 255, 65535)
-WHITES_OF_LONGS = (65535, 2**32 - 1)
-
-
 def scaled(values: np.ndarray, whites: Sequence[int]) -> UInt16[np.ndarray, "*shape"]:
-    """Numbers whose white is the first of these that they do not exceed by far."""
-    numbers: Float[np.ndarray, "*shape"] = np.nan_to_num(values.astype(np.float32))
+    """Numbers whose white is the first of these that they do not exceed by far.
+
+    What is no number becomes black, and what is beyond white becomes white.
+    """
+    factor = np.float32(65535 / _white(values, whites))
+    flat = values.reshape(-1)
+    out = np.empty(flat.shape, np.uint16)
+    for start in range(0, len(flat), _STRIP):
+        with np.errstate(over="ignore"):  # of numbers that 32 bits do not hold
+            strip = flat[start : start + _STRIP].astype(np.float32) * factor
+        strip = np.nan_to_num(strip, copy=False, nan=0, posinf=65535, neginf=0)
+        out[start : start + _STRIP] = strip.round().clip(0, 65535)
+    return out.reshape(values.shape)
+
+
+def _white(values: np.ndarray, whites: Sequence[int]) -> int:
+    """Few pixels say nothing: one may be hot, dead or damaged."""
+    seen = values.reshape(-1)[:: 1 + values.size // _SEEN].astype(np.float64)
+    seen = seen[np.isfinite(seen)]
+    if not seen.size:
+        return whites[0]
     # What was resampled or developed may overshoot its white a little.
-    peak = numbers.max(initial=0) / 1.5
-    white = next((white for white in whites if peak <= white), whites[-1])
-    return (numbers * np.float32(65535 / white)).round().clip(0, 65535).astype("u2")
+    beyond = min(seen.size - 1, -(-seen.size // _FEW))
+    peak = np.partition(seen, -1 - beyond)[-1 - beyond] / 1.5
+    return next((white for white in whites if peak <= white), whites[-1])
 
 
 def to_8_bit(values: UInt16[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
@@ -55,9 +75,13 @@ def to_8_bit(values: UInt16[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def divided(
-    pixels: UInt16[np.ndarray, "h w c"], alpha: UInt16[np.ndarray, "h w 1"]
-) -> UInt16[np.ndarray, "h w c"]:
-    """Colours that were multiplied by how opaque they are, as they were before."""
-    share = np.maximum(alpha, 1).astype(np.float32) / 65535
-    return (pixels / share).round().clip(0, 65535).astype(np.uint16)
+def divided(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colours that were multiplied by how opaque they are, as they were before.
+
+    Args:
+        pixels: (h, w, c), uint8 or uint16.
+        alpha: (h, w, 1), of the same type.
+    """
+    white = np.iinfo(pixels.dtype).max
+    share = np.maximum(alpha, 1).astype(np.float32) / white
+    return (pixels / share).round().clip(0, white).astype(pixels.dtype)

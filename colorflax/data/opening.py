@@ -1,11 +1,12 @@
 """A file becomes a picture of Pillow, or a line that says why not."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,35 @@ _OTHERS = (
 )
 _BEGIN_OF_TIFF = re.compile(rb"II[*+]\0|MM\0[*+]")
 # Tags of a TIFF.
-_KIND_OF_PAGE, _SUB_PAGES = 254, 330
-_BITS, _COMPRESSION = 258, 259
+_KIND_OF_PAGE, _SUB_PAGES, _BITS, _COMPRESSION = 254, 330, 258, 259
+_SAMPLES, _PLANES, _EXTRA = 277, 284, 338
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A picture file that Pillow knows, or one that was made of what it does not.
+
+    Attributes:
+        picture: where it is, or its content.
+        formats: one of them it has.
+        pages: how many it has, if that is known before they are looked for.
+    """
+
+    picture: Path | bytes
+    formats: list[str]
+    pages: int | None = None
+
+    def open(self) -> ImageFile.ImageFile:
+        """The picture, not loaded yet."""
+        file = io.BytesIO(x) if isinstance(x := self.picture, bytes) else x
+        image = Image.open(file, formats=self.formats)
+        # A file that Pillow knows the name of it maps into memory, by the sides that a
+        # TIFF has after it was turned.
+        image.filename = ""
+        # And it looks for an orientation in XMP, whose tag may be of any type.
+        if not isinstance(xmp := image.info.get("xmp", b""), bytes):
+            image.info["xmp"] = xmp.encode() if isinstance(xmp, str) else b""
+        return image
 
 
 @contextlib.contextmanager
@@ -67,71 +95,98 @@ def opened(
     Raises:
         UserError: what `decode` raises; also for what fails while it is open.
     """
+    with found(picture, name) as source, source.open() as image:
+        yield image
+
+
+@contextlib.contextmanager
+def found(picture: Path | bytes, name: str | None = None) -> Iterator[Source]:
+    """The same for who opens it more than once."""
+    with _in_a_line(picture, name):
+        yield _source(picture)
+
+
+def size(picture: Path | bytes, name: str | None = None) -> tuple[int, int]:
+    """Width and height in px, as they are stored, before anything else is read."""
+    with _in_a_line(picture, name):
+        try:
+            with Source(picture, _FORMATS).open() as image:
+                return image.size
+        except Image.UnidentifiedImageError:
+            if _kind(picture) == "TIFF":
+                return scans.size(picture)
+            with _source(picture).open() as image:
+                return image.size
+
+
+@contextlib.contextmanager
+def _in_a_line(picture: Path | bytes, name: str | None) -> Iterator[None]:
+    """Whatever goes wrong with a picture, as a `UserError`."""
     name = name or ("a picture" if isinstance(picture, bytes) else str(picture))
     try:
         if isinstance(picture, Path):
             need_file(picture)
-        with quiet(), of_pillow(picture) as image:
-            if _is_preview(image):
-                raise UserError(
-                    f"{shown(name)}: begins with a small preview, as a camera's raw "
-                    f"file does; {_INSTEAD}"
-                )
-            yield image
+        with quiet():
+            yield
     except UserError:
         raise
-    except Image.UnidentifiedImageError:
-        what = _other(_begin(picture)) or "not a picture that can be read"
-        raise UserError(f"{shown(name)}: {what}") from None
-    except scans.NotReadError as error:
-        raise UserError(
-            f"{shown(name)}: a TIFF of {error}, which is not read; {_INSTEAD}"
-        ) from None
     # A decoder that is fed damaged bytes raises anything, MemoryError included.
     except Exception as error:
-        raise UserError(f"{shown(name)}: {_reason(error)}") from None
+        raise UserError(f"{shown(name)}: {_reason(error, picture)}") from None
 
 
-def of_pillow(picture: Path | bytes) -> ImageFile.ImageFile:
-    """A picture that is not loaded yet; a TIFF as one that Pillow knows."""
-    image = _identified(picture)
-    # A file that Pillow knows the name of it maps into memory, by the sides that a TIFF
-    # has after it was turned.
-    image.filename = ""
-    return image
-
-
-def _identified(picture: Path | bytes) -> ImageFile.ImageFile:
-    file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+def _source(picture: Path | bytes) -> Source:
+    source = Source(picture, _FORMATS)
     try:
-        image = Image.open(file, formats=_FORMATS)
+        with source.open() as image:
+            tags = getattr(image, "tag_v2", {})
+            compressed = tags.get(_COMPRESSION, 1) != 1
+            if _is_preview(tags):
+                raise scans.PreviewError
+            if not _in_odd_planes(tags):
+                return source
     except Image.UnidentifiedImageError:
-        begin = _begin(picture)
-        if HEIF and re.match(_HEIC, begin, re.DOTALL):
-            return _heic(file)
-        if not _BEGIN_OF_TIFF.match(begin) or _other(begin):
+        match _kind(picture):
+            case "HEIF":
+                import pillow_heif
+
+                pillow_heif.register_heif_opener()
+                return Source(picture, ["HEIF"])
+            case "TIFF":
+                compressed = False
+            case _:
+                raise
+    try:
+        made = scans.rewritten(picture)
+    except scans.NotReadError:
+        if not compressed:
             raise
-    else:
-        if not _in_odd_planes(image):
-            return image
-        image.close()
-    return Image.open(scans.rewritten(picture), formats=["TIFF"])
+        return source  # of whose 16 bits Pillow keeps 8
+    return Source(made.content, ["TIFF"], made.pages)
 
 
-def _heic(file: Path | io.BytesIO) -> ImageFile.ImageFile:
-    import pillow_heif
+def _in_odd_planes(tags: Mapping[int, Any]) -> bool:
+    """Whether a plane of a TIFF is not 8 bits of a colour, which is what Pillow takes
+    each for."""
+    planes = tags.get(_PLANES, 1) == 2 and tags.get(_SAMPLES, 1) > 1
+    return planes and (tags.get(_BITS, (8,))[0] == 16 or _EXTRA in tags)
 
-    pillow_heif.register_heif_opener()
-    return Image.open(file, formats=["HEIF"])
+
+def _is_preview(tags: Mapping[int, Any]) -> bool:
+    """Whether the first page of a TIFF is there to be looked at before the others."""
+    try:
+        small = bool(int(tags.get(_KIND_OF_PAGE, 0)) & 1)
+        return small and (_SUB_PAGES in tags or bool(getattr(tags, "next", 0)))
+    except Exception:  # of any length, type and content
+        return False
 
 
-def _in_odd_planes(image: ImageFile.ImageFile) -> bool:
-    """Of 16 bits, of which Pillow takes each byte for a pixel, or beyond alpha."""
-    found: list[Any] = [tile.args for tile in image.tile]
-    raw = {str(args[0] if isinstance(args, tuple) else args) for args in found}
-    tags: Any = getattr(image, "tag_v2", {})
-    sixteen = tags.get(_BITS, (8,))[0] == 16 and tags.get(_COMPRESSION, 1) == 1
-    return bool(raw & {"X", ";"}) or (sixteen and bool(raw) and raw <= set("RGBA"))
+def _kind(picture: Path | bytes) -> str | None:
+    """What of that is read in another way than by Pillow alone, by how it begins."""
+    begin = _begin(picture)
+    if HEIF and re.match(_HEIC, begin, re.DOTALL):
+        return "HEIF"
+    return "TIFF" if _BEGIN_OF_TIFF.match(begin) and not _other(begin) else None
 
 
 def need_file(path: Path) -> None:
@@ -144,16 +199,6 @@ def need_file(path: Path) -> None:
         raise UserError(f"{shown(path)}: a folder, not a photograph")
     if not stat.S_ISREG(mode):
         raise UserError(f"{shown(path)}: a pipe, socket or device, not a photograph")
-
-
-def _is_preview(image: Image.Image) -> bool:
-    """Whether the first page of a TIFF is there to be looked at before the others."""
-    try:
-        tags = getattr(image, "tag_v2", {})
-        small = bool(int(tags.get(_KIND_OF_PAGE, 0)) & 1)
-        return small and (_SUB_PAGES in tags or getattr(image, "n_frames", 1) > 1)
-    except Exception:  # of any length, type and content
-        return False
 
 
 def _begin(picture: Path | bytes) -> bytes:
@@ -173,8 +218,15 @@ def _other(begin: bytes) -> str | None:
     return None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, picture: Path | bytes) -> str:
     match error:
+        case Image.UnidentifiedImageError():
+            return _other(_begin(picture)) or "not a picture that can be read"
+        case scans.PreviewError():
+            words = "begins with a small preview, as a camera's raw file does"
+            return f"{words}; {_INSTEAD}"
+        case scans.NotReadError():
+            return f"a TIFF of {error}; {_INSTEAD}"
         case FileNotFoundError():
             return "no such file"
         case PermissionError():

@@ -19,7 +19,7 @@ class Packed:
     """A folder of records as it was found; each process opens it once."""
 
     folder: Path
-    stamp: tuple[int, int]  # size and time of what is written last
+    stamp: tuple[int, int]
 
     @property
     def records(self) -> Records:
@@ -39,12 +39,7 @@ class Packed:
 
 def find(folder: Path) -> Photographs:
     """All records of a folder, ordered by content."""
-    try:
-        last = (folder / ABOUT).stat()
-        stamp = last.st_size, last.st_mtime_ns
-    except OSError:
-        stamp = 0, 0  # and opening it says what is wrong
-    packed = Packed(folder, stamp)
+    packed = Packed(folder, _stamp(folder))
     if not len(packed.records):
         raise UserError(f"{folder}: no photograph in these records")
     hashes = digests(packed.records.sha256)
@@ -78,5 +73,18 @@ def identity(photo: Photograph) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _opened(folder: Path, stamp: tuple[int, int]) -> Records:
-    del stamp  # another one is another set of records
-    return Records(folder)
+    records = Records(folder)
+    if _stamp(folder) != stamp:
+        raise UserError(
+            f"{folder}: these records were made anew since the run began; begin again"
+        )
+    return records
+
+
+def _stamp(folder: Path) -> tuple[int, int]:
+    """Size and time of what is written last."""
+    try:
+        last = (folder / ABOUT).stat()
+    except OSError:
+        return 0, 0  # and who opens it says what is wrong
+    return last.st_size, last.st_mtime_ns

@@ -1,5 +1,6 @@
 """Files written whole or not at all, and the place for what took long to find out."""
 
+import errno
 import logging
 import os
 import re
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from colorflax.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a disk that takes nothing more."""
 
 _log = logging.getLogger(__name__)
 

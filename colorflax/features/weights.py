@@ -14,7 +14,7 @@ from colorflax.config.backbones import BACKBONES
 from colorflax.errors import UserError
 from colorflax.features import download
 
-_SCHEME = 1  # raise it when the same photograph would get another vector
+_SCHEME = 2  # raise it when the same photograph would get another vector
 _ONES = ("gamma", "moving_variance", "variance", "variable")  # the last: LayerScale's
 _ZEROS = ("bias", "beta", "moving_mean", "mean", "count")
 _log = logging.getLogger(__name__)

@@ -104,7 +104,7 @@ class Desk:
         if written == before:  # somebody has only looked at the field
             return [gr.skip()] * 7
         kept = None, gr.skip()
-        palette = tuple(filter(None, colours(written.split(","))))
+        palette = colours(written.split(","))
         try:
             self._studio.wishing(Wish(palette=palette))
         except UserError as error:

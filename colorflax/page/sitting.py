@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from colorflax.control.order import Hint, Wish
-from colorflax.data.opening import opened
+from colorflax.data.opening import size
 from colorflax.disk.files import shown
 from colorflax.errors import UserError
 from colorflax.objectives import Classification
@@ -42,8 +42,7 @@ def need_small(file: Path, most_pixels: float) -> str:
         UserError: it is, or it is no picture.
     """
     name = shown(file.name)
-    with opened(file, name) as image:  # its size, before its pixels are read
-        w, h = image.size
+    w, h = size(file, name)
     if w * h > most_pixels:
         raise UserError(
             f"{name}: {w * h / 1e6:.1f} megapixels, more than the "

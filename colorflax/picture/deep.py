@@ -12,6 +12,8 @@ from PIL import ImageFile
 
 from colorflax.data.levels import divided
 
+_PLANES = 284  # a tag of a TIFF
+
 
 def read(
     opened: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile]
@@ -29,7 +31,8 @@ def read(
     if raw == {"LA;16B"}:  # four bytes a pixel, as an RGBA of 8 bits has
         opened.tile = [_as(tile, "RGBA") for tile in opened.tile]
         return np.asarray(opened).view(">u2").astype(np.uint16)
-    if not raw or any(name not in _SWAPPED for name in raw):
+    planes = getattr(opened, "tag_v2", {}).get(_PLANES, 1) == 2
+    if planes or not raw or any(name not in _SWAPPED for name in raw):
         return None
     second = again()
     second.tile = [_as(tile, _SWAPPED[_raw(tile.args)]) for tile in second.tile]

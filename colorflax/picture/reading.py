@@ -1,21 +1,20 @@
 """A file becomes a picture: upright, in sRGB, no bit lost."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 
 from colorflax.data import gamma
 from colorflax.data.decode import apart, orientation
 from colorflax.data.levels import to_16_bit
-from colorflax.data.opening import of_pillow, opened
+from colorflax.data.opening import Source, found
 from colorflax.picture import deep, metadata, profile
 from colorflax.picture.pixels import Picture, Pixels
 
 # A JPEG of a phone may have more pictures behind it: previews, maps of light or depth.
-_PAGED = ("TIFF", "GIF", "PNG", "WEBP", "AVIF")
+_PAGED = ("TIFF", "GIF", "PNG", "WEBP", "AVIF", "HEIF")
 
 
 def read(file: Path | bytes, name: str | None = None) -> Picture:
@@ -31,16 +30,11 @@ def read(file: Path | bytes, name: str | None = None) -> Picture:
     Raises:
         UserError: names the file and says what is wrong with it, in one line.
     """
-
-    def again() -> ImageFile.ImageFile:
-        return of_pillow(file)
-
-    with opened(file, name) as image:
+    with found(file, name) as source, source.open() as image:
         told = _told(image)
-        pixels = deep.read(image, again)
+        pixels = deep.read(image, source.open)
         picture = _picture(image, told, pixels)
-        pages = _pages(again) if image.format in _PAGED else 1
-        return dataclasses.replace(picture, pages=pages)
+        return dataclasses.replace(picture, pages=_pages(source, image.format))
 
 
 def of_image(image: Image.Image) -> Picture:
@@ -64,9 +58,11 @@ def _picture(image: Image.Image, told: int, deep_pixels: np.ndarray | None) -> P
     return Picture(_turn(pixels, turn), alpha, about)
 
 
-def _pages(again: Callable[[], ImageFile.ImageFile]) -> int:
+def _pages(source: Source, format: str | None) -> int:
+    if source.pages is not None or format not in _PAGED:
+        return source.pages or 1
     try:  # whatever is wrong with the others, this one has been read
-        with again() as image:
+        with source.open() as image:
             return int(getattr(image, "n_frames", 1))
     except Exception:
         return 1

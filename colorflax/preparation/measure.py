@@ -14,7 +14,7 @@ from colorflax.disk.files import shown
 from colorflax.errors import UserError
 from colorflax.picture import tint
 
-SCHEME = 1  # raise it when the same file would get other numbers
+SCHEME = 2  # raise it when the same file would get other numbers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ import tqdm
 from colorflax import cli, footage
 from colorflax.control.order import Wish
 from colorflax.disk import files, lock
-from colorflax.errors import Stopped, UserError
+from colorflax.errors import FullError, Stopped, UserError
 from colorflax.footage import Film, Frame
 from colorflax.machines import signals
 from colorflax.painting import steady
@@ -63,6 +63,8 @@ def run(plan: Plan, checkpoint: str | None, wish: Wish, showing: Showing) -> int
     for target, source in plan.films.items():
         try:
             before = colour(source, target, at_work, showing)
+        except FullError:
+            raise  # as it would be for the others
         except UserError as error:
             cli.complain(error)
             failed = True
@@ -90,7 +92,15 @@ def colour(source: Path, target: Path, studio: Studio, showing: Showing) -> bool
             return True
         _need_ours(target, source, said, showing.overwrite)
     with footage.in_a_line(source):
-        _make(source, target, studio, showing, key)
+        try:
+            _make(source, target, studio, showing, key)
+        except Exception as error:
+            if getattr(error, "errno", None) in files.FULL:  # not what is read
+                raise FullError(
+                    f"{files.shown(target)}: the disk is full; when that is mended, "
+                    "the same command goes on"
+                ) from None
+            raise
     return False
 
 

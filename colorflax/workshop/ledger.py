@@ -20,7 +20,7 @@ from colorflax.disk import files
 from colorflax.errors import FullError, UserError
 
 _NAME = ".colorflax.jsonl"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_FULL = (*files.FULL, errno.EROFS, errno.EIO)
 _BY_HAND = "hints"  # of what a file was made with
 
 

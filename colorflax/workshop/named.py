@@ -37,9 +37,10 @@ def found(names: Iterable[str], out: Path, kind: Kind) -> Iterable[Found]:
     for name in names:
         path = files.local(name)
         try:
-            yield from (
-                _below(path, ours, kind) if path.is_dir() else _matches(path, name)
-            )
+            if path.is_dir():
+                yield from _below(path, ours, kind)
+            else:
+                yield from _matches(path, name, ours, kind)
         except OSError as error:
             yield path, None, f"cannot be looked at ({error.strerror})"
 
@@ -48,6 +49,9 @@ def _below(path: Path, ours: Path, kind: Kind) -> Iterable[Found]:
     """All that is in a folder."""
     if str(ours) == real(path):
         yield path, None, "--out is this folder itself; name another"
+        return
+    if ours in Path(real(path)).parents:
+        yield path, None, "lies in --out, where outputs are; name another --out"
         return
     looked = ", ".join(sorted(kind.suffixes))
     nothing = f"no {kind.name} in it ({looked})"
@@ -68,8 +72,8 @@ def _below(path: Path, ours: Path, kind: Kind) -> Iterable[Found]:
         yield path, None, nothing
 
 
-def _matches(path: Path, name: str) -> Iterable[Found]:
-    """A file, or those that a pattern means."""
+def _matches(path: Path, name: str, ours: Path, kind: Kind) -> Iterable[Found]:
+    """A file, or those and all in the folders that a pattern means."""
     if path.exists() or not glob.has_magic(name):
         yield path, Path(path.name), ""
         return
@@ -79,6 +83,8 @@ def _matches(path: Path, name: str) -> Iterable[Found]:
     for match in matches:
         if not match.is_dir():
             yield match, Path(match.name), ""
+        elif "**" not in name:  # which means what is in it by itself
+            yield from _below(match, ours, kind)
 
 
 def real(path: Path) -> str:

@@ -41,6 +41,8 @@ def plan(names: Sequence[str], out: Path, container: str | None) -> Plan:
         container: mp4, mkv or mov; None keeps MP4 and QuickTime.
     """
     films: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}  # compared without case, as some disks do
+    seen: set[str] = set()
     problems, others = [], []
     for source, place, problem in found(names, out, _FILM):
         if problem == OTHER:
@@ -50,8 +52,14 @@ def plan(names: Sequence[str], out: Path, container: str | None) -> Plan:
         if place is None:
             problems.append(f"{files.shown(source)}: {problem}")
             continue
-        other = films.setdefault(out / _becomes(place, container), source)
-        if real(other) != real(source):
+        if real(source) in seen:
+            continue
+        seen.add(real(source))
+        target = out / _becomes(place, container)
+        other = taken.setdefault(str(target).casefold(), source)
+        if other == source:
+            films[target] = source
+        else:
             problems.append(
                 f"{files.shown(source)} would become the same file as "
                 f"{files.shown(other)}; colour it by another command, with another "
