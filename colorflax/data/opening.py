@@ -95,15 +95,19 @@ def opened(
     Raises:
         UserError: what `decode` raises; also for what fails while it is open.
     """
-    with found(picture, name) as source, source.open() as image:
+    with found(picture, name) as (_, image):
         yield image
 
 
 @contextlib.contextmanager
-def found(picture: Path | bytes, name: str | None = None) -> Iterator[Source]:
+def found(
+    picture: Path | bytes, name: str | None = None
+) -> Iterator[tuple[Source, ImageFile.ImageFile]]:
     """The same for who opens it more than once."""
     with _in_a_line(picture, name):
-        yield _source(picture)
+        source, image = _known(picture)
+        with image:
+            yield source, image
 
 
 def size(picture: Path | bytes, name: str | None = None) -> tuple[int, int]:
@@ -115,7 +119,8 @@ def size(picture: Path | bytes, name: str | None = None) -> tuple[int, int]:
         except Image.UnidentifiedImageError:
             if _kind(picture) == "TIFF":
                 return scans.size(picture)
-            with _source(picture).open() as image:
+            _, image = _known(picture)
+            with image:
                 return image.size
 
 
@@ -135,34 +140,37 @@ def _in_a_line(picture: Path | bytes, name: str | None) -> Iterator[None]:
         raise UserError(f"{shown(name)}: {_reason(error, picture)}") from None
 
 
-def _source(picture: Path | bytes) -> Source:
-    source = Source(picture, _FORMATS)
+def _known(picture: Path | bytes) -> tuple[Source, ImageFile.ImageFile]:
+    """What Pillow knows: the picture, or what is made of it; and that open."""
+    source, compressed = Source(picture, _FORMATS), False
     try:
-        with source.open() as image:
+        with contextlib.ExitStack() as stack:
+            image = stack.enter_context(source.open())
             tags = getattr(image, "tag_v2", {})
             compressed = tags.get(_COMPRESSION, 1) != 1
             if _is_preview(tags):
                 raise scans.PreviewError
             if not _in_odd_planes(tags):
-                return source
+                stack.pop_all()
+                return source, image
     except Image.UnidentifiedImageError:
-        match _kind(picture):
-            case "HEIF":
-                import pillow_heif
+        kind = _kind(picture)
+        if kind == "HEIF":
+            import pillow_heif
 
-                pillow_heif.register_heif_opener()
-                return Source(picture, ["HEIF"])
-            case "TIFF":
-                compressed = False
-            case _:
-                raise
+            pillow_heif.register_heif_opener()
+            source = Source(picture, ["HEIF"])
+            return source, source.open()
+        if kind != "TIFF":
+            raise
     try:
         made = scans.rewritten(picture)
+        source = Source(made.content, ["TIFF"], made.pages)
     except scans.NotReadError:
         if not compressed:
             raise
-        return source  # of whose 16 bits Pillow keeps 8
-    return Source(made.content, ["TIFF"], made.pages)
+        # And so Pillow keeps 8 bits of 16.
+    return source, source.open()
 
 
 def _in_odd_planes(tags: Mapping[int, Any]) -> bool:

@@ -30,7 +30,7 @@ def read(file: Path | bytes, name: str | None = None) -> Picture:
     Raises:
         UserError: names the file and says what is wrong with it, in one line.
     """
-    with found(file, name) as source, source.open() as image:
+    with found(file, name) as (source, image):
         told = _told(image)
         pixels = deep.read(image, source.open)
         picture = _picture(image, told, pixels)
