@@ -42,7 +42,7 @@ def test_what_is_no_colour(text: str) -> None:
 
 def test_a_list_of_colours() -> None:
     listed = "navy, rgb(200, 168, 120),rgb(1 2 3),"
-    found = ("navy", "rgb(200,168,120)", "rgb(1 2 3)", "")
+    found = ("navy", "rgb(200,168,120)", "rgb(1 2 3)")
     assert colours(listed.split(",")) == found
     assert colours(["rgb(1", "2"]) == ("rgb(1,2",)
     assert colours([]) == ()
