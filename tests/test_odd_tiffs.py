@@ -192,6 +192,24 @@ def test_numbers_of_other_sizes(
     np.testing.assert_allclose(eight / 255, expected + 0 * eight, atol=1.1 / 255)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white"), [("i2", 2**15 - 1), ("i4", 65535), ("i4", 2**31 - 1)]
+)
+@pytest.mark.parametrize("colours", [1, 3])
+def test_numbers_with_signs(
+    colours: int, dtype: str, white: int, tmp_path: Path
+) -> None:
+    """Below 0 is black."""
+    values = RGB[..., :colours].squeeze() / 65535
+    stored = np.round(values * white).astype(dtype)
+    stored[0, 0] = -stored[0, 0]
+    kind = "rgb" if colours == 3 else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=kind)
+    found = read(tmp_path / "a.tif").pixels / 65535
+    assert not found[0, 0].any()
+    np.testing.assert_allclose(found[1:], values[1:], atol=2 / white + 1 / 65535)
+
+
 @pytest.mark.parametrize("extra", ["unspecified", "unassalpha"])
 def test_grey_with_another_channel(extra: str, tmp_path: Path) -> None:
     tifffile.imwrite(
@@ -313,8 +331,9 @@ def test_what_is_cut_off_is_damaged(compression: str | None, tmp_path: Path) -> 
 
 def test_what_is_not_read_says_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, np.dstack([GREY >> 1] * 3).astype("i4"), photometric="rgb")
-    with pytest.raises(UserError, match=r"a\.tif: a TIFF of 32 bits, signed numbers, "):
+    tifffile.imwrite(path, (RGB / 65535).astype("f4"), photometric="cielab")
+    message = r"a\.tif: a TIFF of 32 bits, floats, cielab, which is not read; "
+    with pytest.raises(UserError, match=message):
         read(path)
     tifffile.imwrite(path, GREY, photometric="minisblack")
     content = path.read_bytes()

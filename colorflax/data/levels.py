@@ -13,7 +13,6 @@ _STRIP = 1 << 22  # numbers at a time
 _SEEN = 4_000_000  # of which white is told
 _FEW = 10_000  # one of so many may be anything
 WHITES_OF_FLOATS = (1, 255, 65535)
-WHITES_OF_LONGS = (65535, 2**32 - 1)
 
 
 def to_16_bit(image: Image.Image) -> UInt16[np.ndarray, "h w"]:
@@ -36,10 +35,18 @@ def _whites(image: Image.Image) -> Sequence[int]:
     """What white may be in a picture of integers of 32 bits, or of floats."""
     if image.mode == "F":
         return WHITES_OF_FLOATS
-    if getattr(image, "tag_v2", {}).get(_BITS, (16,))[0] == 32:
-        return WHITES_OF_LONGS
+    tags: Any = getattr(image, "tag_v2", {})
+    bits, signed = tags.get(_BITS, (16,))[0], tags.get(_NUMBERS, (1,))[0] == 2
+    if bits == 32 or signed:
+        return whites_of(bits, signed)
     # A file says 16 bits, which Pillow widens; a picture in memory may be of 8.
     return (65535,) if image.format else (255, 65535)
+
+
+def whites_of(bits: int, signed: bool) -> Sequence[int]:
+    """What white may be in a picture of integers. What is below 0 is black."""
+    most = 2 ** (bits - signed) - 1
+    return (65535, most) if bits == 32 else (most,)
 
 
 def scaled(values: np.ndarray, whites: Sequence[int]) -> UInt16[np.ndarray, "*shape"]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from colorflax.data.levels import WHITES_OF_FLOATS, WHITES_OF_LONGS, divided, scaled
+from colorflax.data.levels import WHITES_OF_FLOATS, divided, scaled, whites_of
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # as for Pillow's
 
@@ -99,7 +99,7 @@ def _pixels(page: Any) -> np.ndarray:
     kind = _name(page.photometric)
     extra = [int(x) for x in page.extrasamples]
     samples = page.samplesperpixel
-    readable = page.dtype is not None and page.dtype.kind in "uf"
+    readable = page.dtype is not None and page.dtype.kind in "uif"
     if not readable or samples - len(extra) != _COLOURS.get(kind):
         raise NotReadError(f"{_named(page)}, which is not read")
     if not all(page.databytecounts):
@@ -134,9 +134,10 @@ def _pixels(page: Any) -> np.ndarray:
 def _levels(values: np.ndarray, bits: int) -> np.ndarray:
     if values.dtype.kind == "f":
         return scaled(values, WHITES_OF_FLOATS)
-    if bits in (8, 16):
+    signed = values.dtype.kind == "i"
+    if bits in (8, 16) and not signed:
         return values.astype(f"u{bits // 8}")
-    return scaled(values, WHITES_OF_LONGS if bits == 32 else [2**bits - 1])
+    return scaled(values, whites_of(bits, signed))
 
 
 def _with(original: bytes, page: Any, pixels: np.ndarray) -> bytes:
@@ -199,7 +200,7 @@ def _named(page: Any) -> str:
     numbers = page.dtype.kind if page.dtype is not None else ""
     words = [
         f"{page.bitspersample} bits",
-        {"f": "floats", "i": "signed numbers"}.get(numbers, ""),
+        {"f": "floats", "i": "with signs", "c": "complex"}.get(numbers, ""),
         _name(page.photometric).lower(),
         _name(page.compression).lower().replace("none", ""),
     ]
