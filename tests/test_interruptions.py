@@ -232,7 +232,7 @@ def test_a_full_disk_is_one_line_and_no_loss(
     def batches(start: int) -> Iterator[Any]:
         for step, batch in enumerate(straight.training_batches(start), start + 1):
             if step == 4:
-                while not (workdir / "checkpoints" / "2").exists():
+                while not (workdir / "checkpoints" / "3").exists():
                     time.sleep(0.01)  # it is saved in the background
                 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
             yield batch
@@ -248,9 +248,9 @@ def test_a_full_disk_is_one_line_and_no_loss(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     gc.collect()  # what is left behind complains now or never
     assert "Traceback" not in capfd.readouterr().err
-    message = "a checkpoint could not be saved (File too large); step 2 is whole"
+    message = "a checkpoint could not be saved (File too large); step 3 is whole"
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
-    assert checkpoint.load(workdir).step == 2
+    assert checkpoint.load(workdir).step == 3
     train.train(begin(workdir), settings, workdir)
     assert drill.difference(tmp_path / "straight", workdir) is None
