@@ -68,7 +68,7 @@ def wish(**more: Any) -> Wish:
             raise UserError(f"--{name} is given more than once; give one")
     if _SIZE.value is not None and _SIZE.value < 16:
         raise UserError(f"--size={_SIZE.value} is too small; take at least 16")
-    palette = colours(",".join(_PALETTE.value).split(",")) if _PALETTE.value else ()
+    palette = colours(",".join(_PALETTE.value).split(","))
     lent = _REFERENCE.value is not None, bool(palette)
     if flags.FLAGS["likeness"].present and not any(lent):
         raise UserError("--likeness is that to a --reference or --palette; name one")
